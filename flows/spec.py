@@ -1,0 +1,221 @@
+"""What a job is: the one model that the command line, the UI's form, prefect.yaml and the flow share."""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from uuid import NAMESPACE_URL, uuid5
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+MAX_SPEC_BYTES = 500_000
+"""A flow run's parameters may hold 512 KB on the server; this leaves room for what Prefect adds."""
+
+MAX_PROMPT_BYTES = 10_000_000
+"""What `claude -p` accepts on standard input; a prompt file may be as large."""
+
+JOB_HELP = "The whole job: working directory, profile, tasks and policies."
+ONLY_HELP = "Names or ids of the tasks to run; empty for all of them."
+
+NAME_RULE = "1 to 100 characters, no / % & < >, no leading - and no blanks at the ends"
+_NAME = re.compile(r"[^\s/%&<>-](?:[^/%&<>\x00-\x1f\x7f]{0,98}[^\s/%&<>\x00-\x1f\x7f])?")
+
+
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name[:60]!r} is not a name: {NAME_RULE}")
+    return name
+
+
+def _check_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty: say what claude is to do")
+    return text
+
+
+def check_profile_name(name: str) -> str:
+    """The name itself; ValueError when the server would refuse a profile of that name."""
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise ValueError(f"{name[:60]!r} is not a profile's name: lower case letters, digits and single dashes")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+ProfileName = Annotated[str, AfterValidator(check_profile_name)]
+Text = Annotated[str, AfterValidator(_check_text)]
+
+
+class Permissions(StrEnum):
+    """What `claude` may do without asking; nobody is there to answer."""
+
+    DEFAULT = "default"  # read-only tools run, everything else is denied
+    ACCEPT_EDITS = "acceptEdits"  # edits inside the working directory too
+    PLAN = "plan"  # no edits at all
+    DONT_ASK = "dontAsk"  # only what allowed_tools names
+    AUTO = "auto"  # a classifier decides
+    BYPASS = "bypass"  # everything runs; refused for root outside a sandbox
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class WorkingDirectory(_Spec):
+    """Where the tasks of a job run, on the node."""
+
+    path: Text = Field(
+        description="Absolute path on the node, or one that starts with ~ for the home of the node's user."
+    )
+    require_git: bool = Field(
+        default=True, description="Refuse to run outside a git repository, where edits cannot be undone."
+    )
+    trust_project: bool = Field(
+        default=False,
+        description="Load the repository's own CLAUDE.md, .claude settings, commands and hooks, and .mcp.json. "
+        "These run code and can redirect the API with your key: only for repositories you trust.",
+    )
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        if not self.path.startswith(("/", "~")):
+            raise ValueError(f"path {self.path!r} must be absolute or start with ~")
+        return self
+
+
+class Task(_Spec):
+    """One Claude Code invocation."""
+
+    id: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$",
+        description="A UUID that outlives renames; left out, it follows from the names of job and task.",
+    )
+    name: Name = Field(description=f"Unique in the job: {NAME_RULE}.")
+    enabled: bool = Field(default=True, description="A disabled task is skipped, and the run says so.")
+    prompt: Text | None = Field(
+        default=None, description="What claude is to do. One of prompt, prompt_file and command."
+    )
+    prompt_file: Text | None = Field(
+        default=None,
+        description="A file on the node that holds the prompt (at most 10 MB); relative to the working directory.",
+    )
+    command: Text | None = Field(default=None, description="A slash command with its arguments, such as /review src.")
+    model: Text = Field(default="sonnet", description="sonnet, opus, haiku or the full name of a model.")
+    profile: ProfileName | None = Field(default=None, description="Profile for this task instead of the job's.")
+    permissions: Permissions = Field(
+        default=Permissions.BYPASS,
+        description="What claude may do without asking: default (read only), acceptEdits, plan, "
+        "dontAsk (only allowed_tools), auto, bypass (everything; not as root outside a sandbox).",
+    )
+    on_denied: Literal["fail", "warn"] = Field(
+        default="fail", description="What a denied tool call means for a task that otherwise succeeded."
+    )
+    allowed_tools: list[Text] = Field(
+        default=[], description="Rules such as Bash(git *) or Edit that run without asking."
+    )
+    disallowed_tools: list[Text] = Field(default=[], description="Rules that never run, also under bypass.")
+    append_system_prompt: str = Field(
+        default="", max_length=100_000, description="Text added to claude's system prompt."
+    )
+    mcp_config: Text | None = Field(
+        default=None, description="MCP servers: a file on the node, or the JSON itself. No other server is used."
+    )
+    max_turns: PositiveInt | None = Field(default=None, description="Stop after so many replies of the model.")
+    budget_usd: PositiveFloat | None = Field(
+        default=None, description="Stop when the estimated cost passes this many US dollars; one reply may overshoot."
+    )
+    timeout: PositiveInt = Field(default=7200, description="Seconds a task may take in all.")
+    first_output_timeout: PositiveInt = Field(
+        default=120, description="Seconds claude may take until its first output."
+    )
+    idle_timeout: PositiveInt = Field(
+        default=900, description="Seconds without any output; a running tool is silent too, so not less than its time."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("prompt", "prompt_file", "command") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"give exactly one of prompt, prompt_file and command (found: {found})")
+        if self.command is not None and not self.command.startswith("/"):
+            raise ValueError(f"command {self.command[:40]!r} must start with /; a text is a prompt")
+        return self
+
+
+class Job(_Spec):
+    """A named container of tasks with the policies of its runs."""
+
+    name: Name = Field(description=f"Name of the job: {NAME_RULE}.")
+    description: str = Field(default="", description="What the job is for.")
+    tags: list[Text] = Field(default=[], description="Tags of the job's runs, to filter by.")
+    working_directory: WorkingDirectory = Field(description="Where the tasks run.")
+    profile: ProfileName | None = Field(
+        default=None,
+        description="Profile with claude's environment; without one, the login of the node's user is used.",
+    )
+    tasks: list[Task] = Field(default=[], description="The tasks, in the order they run.")
+    on_failure: Literal["stop", "continue"] = Field(
+        default="stop", description="Whether the tasks after a failed one still run. The run has failed either way."
+    )
+    timeout: PositiveInt | None = Field(default=None, description="Seconds a run may take in all.")
+
+    @model_validator(mode="after")
+    def _unique_tasks(self) -> Self:
+        for task in self.tasks:
+            if not task.id:
+                task.id = str(uuid5(NAMESPACE_URL, f"ccs:{self.name}/{task.name}"))
+        for what in ("name", "id"):
+            seen: set[str] = set()
+            for task in self.tasks:
+                value: str = getattr(task, what)
+                if value in seen:
+                    raise ValueError(f"two tasks have the {what} {value!r}")
+                seen.add(value)
+        return self
+
+
+def slug(name: str) -> str:
+    """The name as a file name and as the key of an artifact: lower case letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
+
+
+def run_table_key(job: str) -> str:
+    """The key of the table artifact that every run of the job leaves: one row a task."""
+    return f"ccs-{slug(job)}"
+
+
+def check_size(job: Job) -> None:
+    """Raise ValueError, saying what to do, when the spec is larger than the server takes."""
+    size = len(job.model_dump_json().encode())
+    if size > MAX_SPEC_BYTES:
+        raise ValueError(
+            f"the spec of job {job.name!r} would be {size / 1000:,.0f} KB, more than the {MAX_SPEC_BYTES // 1000} KB "
+            "that fit: put the long prompt in a file on the node and name it with prompt_file"
+        )
+
+
+def parameter_schema() -> dict[str, Any]:
+    """The JSON schema of the flow's parameters, as Prefect derives it from the flow's signature.
+
+    It is what the server validates parameters with and what the UI builds its form from; the command line
+    needs it without importing Prefect.
+    """
+    job = Job.model_json_schema(ref_template="#/definitions/{model}")
+    definitions = job.pop("$defs")
+    return {
+        "title": "Parameters",
+        "type": "object",
+        "properties": {
+            "job": {"$ref": "#/definitions/Job", "description": JOB_HELP, "position": 0, "title": "job"},
+            "only": {
+                "default": [],
+                "description": ONLY_HELP,
+                "items": {"type": "string"},
+                "position": 1,
+                "title": "only",
+                "type": "array",
+            },
+        },
+        "required": ["job"],
+        "definitions": {**definitions, "Job": job},
+    }

@@ -1,0 +1,79 @@
+"""The walls of the house: who may import whom, how large a file may grow, what a module says first."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("blocks", "cli", "deployments", "flows")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+FILES = [*MODULES, *sorted((ROOT / "tests").glob("*.py"))]
+MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module counts
+    "cli": ("ccs.cli", "ccs.flows.spec", "ccs.blocks.env"),
+    "deployments": ("ccs.deployments", "ccs.flows", "ccs.blocks"),
+    "blocks": ("ccs.blocks",),
+    "flows": ("ccs.flows", "ccs.blocks"),
+    "flows.spec": (),
+    "flows.claude": ("ccs.flows.claude",),
+}
+NEVER_PREFECT = ("cli", "flows.spec", "flows.claude", "blocks.env", "blocks.redact")
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return found
+
+
+def within(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(prefix + ".")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_one_way(path: Path) -> None:
+    module = name_of(path)
+    rule = max((key for key in MAY_IMPORT if within(module, key)), key=len)
+    for name in imports_of(path):
+        top = name.partition(".")[0]
+        assert top not in PACKAGES, f"import {name} as ccs.{name}"
+        if top == "ccs" and name not in ("ccs", "ccs.flows", "ccs.blocks"):
+            assert any(within(name, allowed) for allowed in MAY_IMPORT[rule]), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if any(within(name_of(p), w) for w in NEVER_PREFECT)], ids=name_of)
+def test_what_must_start_fast_does_not_name_prefect(path: Path) -> None:
+    assert not any(within(name, "prefect") for name in imports_of(path))
+
+
+def test_the_command_line_never_loads_prefect() -> None:
+    modules = [f"ccs.{name_of(p)}".removesuffix(".__init__") for p in MODULES if name_of(p).startswith("cli.")]
+    code = f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}]; print('prefect' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_file_can_be_read_in_a_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= (400 if path in MODULES else 500)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.read_text().strip()], ids=name_of)
+def test_a_module_says_first_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text())), f"{name_of(path)} has no docstring"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_module_is_a_drawer_for_everything(path: Path) -> None:
+    assert not set(path.stem.split("_")) & {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base"}
