@@ -1,0 +1,35 @@
+"""What is left of an attempt when it is over."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ccs.flows.claude.facts import Denial, Usage
+from ccs.flows.claude.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The verdict on an attempt, and the figures. Every text is redacted and free of NUL characters.
+
+    `duration_seconds` is wall time; `resets_at` (seconds since 1970) says when a usage limit
+    ends, if the API said so; `transcript` and `stderr` are the files that were written, None if there was nothing
+    to write; `survivors_killed` counts processes that claude had left running; `warnings` are sentences.
+    """
+
+    verdict: Verdict
+    session_id: str
+    claude_version: str = ""
+    api_key_source: str = ""
+    models: tuple[str, ...] = ()
+    num_turns: int = 0
+    usage: Usage = field(default_factory=Usage)
+    duration_seconds: float = 0.0
+    text: str = ""
+    denials: tuple[Denial, ...] = ()
+    transcript: Path | None = None
+    stderr: Path | None = None
+    returncode: int | None = None
+    survivors_killed: int = 0
+    lines: int = 0
+    resets_at: int | None = None
+    warnings: tuple[str, ...] = ()

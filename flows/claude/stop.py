@@ -1,0 +1,41 @@
+"""Stopping attempts from outside: from another thread, or from a signal handler."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+StopReason = Literal["cancelled", "timeout"]
+
+
+class Stop:
+    """Asks the attempts it was given to end at once. The first reason counts; asking again changes nothing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a signal handler may interrupt its own thread in here
+        self._wakers: list[Callable[[], None]] = []
+        self._reason: StopReason | None = None
+
+    @property
+    def reason(self) -> StopReason | None:
+        """Why to stop, or None."""
+        return self._reason
+
+    def request(self, reason: StopReason) -> None:
+        """Stop every attempt that runs with this object now or starts later."""
+        with self._lock:
+            if self._reason is None:
+                self._reason = reason
+            for wake in list(self._wakers):
+                wake()
+
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """While the block runs, `wake` is called when a stop is requested, on the requester's thread."""
+        with self._lock:
+            self._wakers.append(wake)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wakers.remove(wake)
