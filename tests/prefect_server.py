@@ -1,0 +1,95 @@
+"""A real Prefect server on SQLite for tests: its own home, a free loopback port, stopped by pid."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+START_SECONDS = 120
+STOP_SECONDS = 20
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clean_environment(home: Path, url: str = "") -> dict[str, str]:
+    """The environment of a child process of a test: nothing of the machine's but the PATH."""
+    passed = ("PATH", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE", "TMPDIR")
+    environment = {name: os.environ[name] for name in passed if name in os.environ}
+    environment |= {
+        "HOME": str(home),
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PYTHONTZPATH": "",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if url:
+        environment["PREFECT_API_URL"] = url
+    return environment
+
+
+def start_server(home: Path, port: int, variables: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """A server on `port` whose database is in `home`, once it answers; RuntimeError with its log when it does not."""
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    environment = clean_environment(home) | {"PREFECT_UI_ENABLED": "false"} | (variables or {})
+    with log.open("ab") as output:
+        server = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            cwd=home,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        if _answers(f"http://127.0.0.1:{port}/api/health"):
+            return server
+        time.sleep(0.1)
+    stop_server(server)
+    raise RuntimeError(f"the Prefect server did not start:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def stop_server(server: subprocess.Popen[bytes]) -> None:
+    """End the server and everything in its process group."""
+    if server.poll() is None:
+        server.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait(STOP_SECONDS)
+
+
+@contextmanager
+def running_server(home: Path, variables: dict[str, str] | None = None) -> Iterator[str]:
+    """The URL of the API of a server that runs as long as the block; `variables` go over its environment."""
+    port = free_port()
+    server = start_server(home, port, variables)
+    try:
+        yield f"http://127.0.0.1:{port}/api"
+    finally:
+        stop_server(server)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,90 @@
+"""The sweep: which processes it ends, and which it leaves alone."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ccs.deployments import sweep
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+POLITE = "import time; print(1, flush=True); time.sleep(600)"
+ZYGOTE = "from ccs.deployments import sweep; sweep.set_title(sweep.ZYGOTE_TITLE); " + POLITE
+Spawn = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(code: str = POLITE, **marks: str) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], env=os.environ | marks, stdout=subprocess.PIPE, start_new_session=True
+        )
+        started.append(process)
+        assert process.stdout is not None
+        process.stdout.read(1)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def dead_owner() -> str:
+    gone = subprocess.Popen(["sleep", "600"])
+    owner = sweep.identity(gone.pid)
+    gone.kill()
+    gone.wait()
+    assert owner
+    return owner
+
+
+def test_processes_of_the_run_end_politely_or_not_and_others_live(spawn: Spawn) -> None:
+    run = str(uuid.uuid4())
+    mine = [spawn(CCS_RUN_ID=run), spawn(STUBBORN, CCS_RUN_ID=run)]
+    other = spawn(CCS_RUN_ID=run + "0")
+    assert sweep.end_run(run, grace=0.3) == 2
+    assert [process.wait(10) for process in mine] == [-15, -9]
+    assert other.poll() is None
+
+
+def test_nothing_to_end_is_no_error() -> None:
+    assert sweep.end_run(str(uuid.uuid4())) == 0
+
+
+def test_leftovers_of_a_dead_node_end_and_their_runs_are_named(spawn: Spawn) -> None:
+    run = str(uuid.uuid4())
+    left = spawn(CCS_NODE="n", CCS_NODE_PID=dead_owner(), CCS_RUN_ID=run)
+    assert sweep.end_leftovers("n", grace=1) == {run}
+    assert left.wait(10) == -15
+
+
+def test_what_a_living_node_owns_is_no_leftover(spawn: Spawn) -> None:
+    spared = [
+        spawn(CCS_NODE="n", CCS_NODE_PID=sweep.identity(os.getpid()) or ""),
+        spawn(CCS_NODE="another", CCS_NODE_PID=dead_owner()),
+        spawn(CCS_NODE="n"),  # nobody knows whose
+    ]
+    assert sweep.end_leftovers("n", grace=1) == set()
+    assert all(process.poll() is None for process in spared)
+
+
+def test_runs_whose_zygote_lives_may_finish_after_their_node(spawn: Spawn) -> None:
+    owner = dead_owner()
+    spared = [spawn(ZYGOTE, CCS_NODE="n", CCS_NODE_PID=owner), spawn(CCS_NODE="n", CCS_NODE_PID=owner)]
+    assert sweep.end_leftovers("n", grace=1) == set()
+    assert all(process.poll() is None for process in spared)
+
+
+def test_an_identity_is_not_that_of_a_zombie_or_of_nobody() -> None:
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert sweep.identity(child.pid) is None
+    child.wait()
+    assert sweep.identity(child.pid) is None
+    assert (sweep.identity(os.getpid()) or "").startswith(f"{os.getpid()}:")
