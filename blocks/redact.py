@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 MASK = "********"
 _MASK = MASK.encode()
-_HALVES_FROM = 16  # a half of a shorter secret is too common a text to hide
+_PIECE = 8  # a shorter piece of a secret is too common a text to hide
 
 
 class Redactor:
     """Hides secrets in a stream of lines: whole, JSON-escaped, URL-quoted, and cut in two by the end of a line.
 
-    A secret that is cut in two has a half that is at least half as long as itself. So every beginning and every
-    end of a secret of at least half its length is hidden too; what stays is less than a half.
+    Every beginning and every end of a secret that is at least a third of it (and 8 characters) is hidden too. So of
+    a secret cut in two the larger piece always is, and what may stay is less than a third.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -24,8 +24,9 @@ class Redactor:
         for form in self._forms:
             line = line.replace(form, _MASK)
         for form in self._forms:
-            if len(form) >= _HALVES_FROM:
-                line = _without_halves(line, form)
+            piece = max(_PIECE, (len(form) + 2) // 3)
+            if 2 * piece <= len(form):
+                line = _without_ends(line, form, piece)
         return line
 
     def text(self, text: str) -> str:
@@ -41,21 +42,20 @@ def _forms(secret: str) -> set[bytes]:
     return {form.encode("utf-8", "surrogatepass") for form in spelled | once | twice if form}
 
 
-def _without_halves(line: bytes, secret: bytes) -> bytes:
-    half = (len(secret) + 1) // 2
-    head, tail = secret[:half], secret[-half:]
-    start = line.find(head)
+def _without_ends(line: bytes, secret: bytes, piece: int) -> bytes:
+    """The line without beginnings and ends of the secret that are at least `piece` bytes long."""
+    start = line.find(secret[:piece])
     while start >= 0:
-        end = start + half
-        while end - start < len(secret) and end < len(line) and line[end] == secret[end - start]:
+        end = start + piece
+        while end < len(line) and end - start < len(secret) and line[end] == secret[end - start]:
             end += 1
         line = line[:start] + _MASK + line[end:]
-        start = line.find(head, start + len(_MASK))
-    end = line.rfind(tail)
-    while end >= 0:
-        start, stop = end, end + half
-        while stop - start < len(secret) and start > 0 and line[start - 1] == secret[len(secret) - 1 - (stop - start)]:
+        start = line.find(secret[:piece], start + len(_MASK))
+    found = line.rfind(secret[-piece:])
+    while found >= 0:
+        start, end = found, found + piece
+        while start > 0 and end - start < len(secret) and line[start - 1] == secret[start - 1 - end]:
             start -= 1
-        line = line[:start] + _MASK + line[stop:]
-        end = line.rfind(tail, 0, start)
+        line = line[:start] + _MASK + line[end:]
+        found = line.rfind(secret[-piece:], 0, start)
     return line

@@ -28,7 +28,7 @@ def _check_name(name: str) -> str:
 
 def _check_text(text: str) -> str:
     if not text.strip():
-        raise ValueError("is empty: say what claude is to do")
+        raise ValueError("must not be empty")
     return text
 
 

@@ -1,0 +1,48 @@
+"""What every test shares: a clean environment, one Prefect server, one scripted API."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_HOME = Path(tempfile.mkdtemp(prefix="ccs-tests-"))
+
+
+def _isolate() -> None:
+    """Before Prefect is imported: nothing of the caller's settings, credentials or home reaches a test."""
+    foreign = ("PREFECT_", "ANTHROPIC_", "CLAUDE", "CCS_", "AWS_", "GIT_", "XDG_", "IS_SANDBOX")
+    for name in [n for n in os.environ if n.startswith(foreign) or n.endswith(("_KEY", "_TOKEN"))]:
+        del os.environ[name]
+    os.environ |= {
+        "HOME": str(_HOME),
+        "PREFECT_HOME": str(_HOME / "prefect"),
+        "CCS_HOME": str(_HOME / "ccs"),
+        "PYTHONTZPATH": "",
+        "GIT_CONFIG_GLOBAL": str(_HOME / "gitconfig"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+    }
+    (_HOME / "gitconfig").write_text(
+        "[user]\n\tname = test\n\temail = test@localhost\n[init]\n\tdefaultBranch = main\n"
+    )
+
+
+_isolate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _remove_home() -> Iterator[None]:
+    yield
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API address of a real Prefect server on SQLite, for the whole session."""
+    from prefect_server import running_server
+
+    with running_server(tmp_path_factory.mktemp("server")) as url:
+        yield url

@@ -1,0 +1,281 @@
+"""A run on a real server with the real `claude`: order, failures, skips, artifacts, logs, secrets."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from claude_fixtures import bundled_claude
+from fake_anthropic import FakeApi, marker
+from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.types import SecretDict
+
+from ccs.blocks.env import Source, Variable
+from ccs.blocks.profile import Profile
+from ccs.flows.job import job as flow
+
+KEY = "sk-ant-api03-Zq9Kd8Xw2Pm5Ra7Lt4Vb6"
+
+
+class Server:
+    """What the tests read back over the API, as the UI would."""
+
+    def __init__(self, url: str) -> None:
+        self.http = httpx.Client(base_url=url, timeout=30)
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self.http.post(path, json=body).raise_for_status().json()
+
+    def artifacts(self, state: State[Any]) -> list[dict[str, Any]]:
+        return list(self.post("/artifacts/filter", flow_runs={"id": {"any_": [run_id(state)]}}))
+
+    def rows(self, state: State[Any]) -> list[dict[str, Any]]:
+        (table,) = [a for a in self.artifacts(state) if a["type"] == "table"]
+        rows: list[dict[str, Any]] = json.loads(table["data"])
+        return rows
+
+    def task_runs(self, state: State[Any]) -> dict[str, dict[str, Any]]:
+        """Task runs by name; they reach the database through the event stream, a moment later."""
+        found: list[dict[str, Any]] = []
+        for _ in range(100):
+            found = self.post("/task_runs/filter", flow_runs={"id": {"any_": [run_id(state)]}})
+            if found and all(r["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED") for r in found):
+                break
+            time.sleep(0.1)
+        return {r["name"]: r for r in found}
+
+    def logs(self, state: State[Any], until: str) -> str:
+        """The run's log, waited for until it holds the text."""
+        text = ""
+        for _ in range(100):
+            lines = self.post("/logs/filter", logs={"flow_run_id": {"any_": [run_id(state)]}}, sort="TIMESTAMP_ASC")
+            text = "\n".join(line["message"] for line in lines)
+            if until in text:
+                return text
+            time.sleep(0.1)
+        raise AssertionError(f"{until!r} is not in the log:\n{text}")
+
+
+def run_id(state: State[Any]) -> str:
+    return str(state.state_details.flow_run_id)
+
+
+@pytest.fixture(scope="module")
+def server(server_url: str) -> Iterator[Server]:
+    with temporary_settings({PREFECT_API_URL: server_url}):
+        server = Server(server_url)
+        yield server
+        server.http.close()
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[FakeApi]:
+    with FakeApi() as api:
+        yield api
+
+
+@pytest.fixture
+def profile(server: Server, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A profile that leads to the scripted API, its key read from the node's environment."""
+    monkeypatch.setenv("KEY_ON_THE_NODE", KEY)
+    monkeypatch.setenv("CCS_CLAUDE", str(bundled_claude()))
+    Profile(
+        variables={
+            "ANTHROPIC_BASE_URL": Variable(source=Source.STATIC, value=api.url),
+            "ANTHROPIC_API_KEY": Variable(source=Source.ENV, value="KEY_ON_THE_NODE"),
+            "CLAUDE_CODE_MAX_RETRIES": Variable(source=Source.STATIC, value="0"),
+        }
+    ).save("scripted", overwrite=True)
+    return "scripted"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    path = tmp_path / "a repository"
+    path.mkdir()
+    subprocess.run(["git", "init", "-q", str(path)], check=True)
+    return path
+
+
+def task(name: str, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"name": name, "prompt": f"do {name} {marker(*steps)}", "permissions": "acceptEdits", **fields}
+
+
+def run(
+    profile: str | None, repository: Path, *tasks: dict[str, Any], only: tuple[str, ...] = (), **fields: Any
+) -> State[Any]:
+    spec = {
+        "name": "nightly",
+        "profile": profile,
+        "working_directory": {"path": str(repository)},
+        "tasks": list(tasks),
+        **fields,
+    }
+    state = flow(job=spec, only=list(only), return_state=True)
+    assert isinstance(state, State)
+    return state
+
+
+def test_tasks_run_in_order_and_do_their_work(server: Server, profile: str, repository: Path) -> None:
+    write = {"tool": "Write", "input": {"file_path": str(repository / "a.txt"), "content": "one\n"}}
+    read = {"tool": "Read", "input": {"file_path": str(repository / "a.txt")}}
+    state = run(
+        profile, repository, task("first", write, {"text": "written"}), task("second", read, {"text": "seen: {{last}}"})
+    )
+    assert state.is_completed(), state.message
+    assert state.message is not None
+    assert state.message.startswith("2 of 2 tasks ok, estimated $0.0")
+    assert (repository / "a.txt").read_text() == "one\n"
+    first, second = server.rows(state)
+    assert [first["verdict"], second["verdict"]] == ["ok", "ok"]
+    assert (first["turns"], second["turns"]) == (2, 2)
+    assert first["cost_usd"] > 0
+    assert {name: r["state"]["type"] for name, r in server.task_runs(state).items()} == {
+        "first": "COMPLETED",
+        "second": "COMPLETED",
+    }
+    log = server.logs(state, until="seen: ")
+    assert "Write" in log
+    assert "a.txt" in log
+    pages = {a["key"]: a["data"] for a in server.artifacts(state) if a["type"] == "markdown"}
+    assert f"claude --resume {first['session_id']}" in pages["nightly-first"]
+    assert Path(first["transcript"]).read_text().count("\n") >= 4
+
+
+def test_a_failed_task_stops_the_run(server: Server, profile: str, repository: Path) -> None:
+    state = run(profile, repository, task("bad", {"status": 403}), task("next", {"text": "hello"}))
+    assert state.is_failed()
+    assert state.message is not None
+    assert state.message.startswith("bad failed, auth: ")
+    assert [(r["task"], r["verdict"]) for r in server.rows(state)] == [("bad", "auth"), ("next", "not_run")]
+    assert server.task_runs(state)["bad"]["state"]["message"].startswith("auth: ")
+
+
+def test_the_rest_runs_when_the_job_says_continue(server: Server, profile: str, repository: Path) -> None:
+    state = run(
+        profile, repository, task("bad", {"status": 403}), task("next", {"text": "hello"}), on_failure="continue"
+    )
+    assert state.is_failed()
+    assert [r["verdict"] for r in server.rows(state)] == ["auth", "ok"]
+
+
+def test_a_disabled_task_is_skipped_and_said(server: Server, profile: str, repository: Path) -> None:
+    state = run(profile, repository, task("off", enabled=False), task("on", {"text": "hello"}))
+    assert state.is_completed()
+    assert [(r["task"], r["verdict"]) for r in server.rows(state)] == [("off", "skipped"), ("on", "ok")]
+    assert server.task_runs(state)["off"]["state"]["name"] == "Skipped"
+    server.logs(state, until="off is disabled: skipped")
+
+
+@pytest.mark.parametrize("tasks", [[], [task("off", enabled=False)]])
+def test_a_run_with_nothing_to_do_is_no_success(
+    server: Server, profile: str, repository: Path, tasks: list[dict[str, Any]]
+) -> None:
+    state = run(profile, repository, *tasks)
+    assert (state.is_cancelled(), state.name) == (True, "Skipped")
+    assert "nothing to run" in (state.message or "")
+
+
+def test_only_the_named_tasks_run(server: Server, profile: str, repository: Path) -> None:
+    tasks = (task("a", {"text": "hello"}), task("b", {"text": "hello"}), task("c", {"text": "hello"}))
+    state = run(profile, repository, *tasks, only=("c", "a"))
+    assert [r["task"] for r in server.rows(state)] == ["a", "c"]
+    state = run(profile, repository, *tasks, only=("triage",))
+    assert state.is_failed()
+    assert state.message == "job 'nightly' has no task 'triage': it has a, b, c"
+
+
+def test_the_runs_timeout_is_the_tasks_too(server: Server, profile: str, repository: Path) -> None:
+    state = run(profile, repository, task("slow", {"hang": "before"}), task("next", {"text": "hello"}), timeout=3)
+    assert [r["verdict"] for r in server.rows(state)] == ["timeout", "not_run"]
+    assert state.is_failed()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path / "absent", "does not exist: create it there"),
+        (lambda path: path / "file", "is not a directory"),
+        (lambda path: path, "it is not inside a git repository. Run `git init` there"),
+    ],
+)
+def test_a_bad_working_directory_fails_the_run_and_nothing_starts(
+    server: Server, profile: str, tmp_path: Path, make: Any, words: str
+) -> None:
+    (tmp_path / "file").touch()
+    state = run(profile, make(tmp_path), task("a", {"text": "hello"}))
+    assert state.is_failed()
+    assert words in (state.message or "")
+    assert server.artifacts(state) == []
+
+
+def test_without_git_is_possible_when_asked_for(server: Server, profile: str, tmp_path: Path) -> None:
+    directory = {"path": str(tmp_path), "require_git": False}
+    state = run(profile, tmp_path, task("a", {"text": "hello"}), working_directory=directory)
+    assert state.is_completed(), state.message
+
+
+def test_a_variable_that_does_not_resolve_fails_the_task_with_its_name(
+    server: Server, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KEY_ON_THE_NODE")
+    state = run(profile, repository, task("a", {"text": "hello"}))
+    (row,) = server.rows(state)
+    assert row["verdict"] == "spawn"
+    assert "ANTHROPIC_API_KEY comes from the node's variable KEY_ON_THE_NODE, which is not set" in row["detail"]
+
+
+def test_a_profile_that_is_not_there_is_named(server: Server, profile: str, repository: Path) -> None:
+    (row,) = server.rows(run("nowhere", repository, task("a", {"text": "hello"})))
+    assert row["verdict"] == "spawn"
+    assert "there is no profile 'nowhere'" in row["detail"]
+
+
+def test_a_missing_executable_is_one_sentence_with_the_way_out(
+    server: Server, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCS_CLAUDE", "/nowhere/claude")
+    (row,) = server.rows(run(profile, repository, task("a", {"text": "hello"})))
+    assert row["verdict"] == "spawn"
+    assert "/nowhere/claude" in row["detail"]
+    assert "install" in row["detail"]
+
+
+def test_a_prompt_comes_from_a_file_of_the_node(server: Server, profile: str, repository: Path) -> None:
+    (repository / "prompt.md").write_text("from a file " + marker({"text": "read the file"}))
+    tasks = [
+        {"name": "a", "prompt_file": "prompt.md", "permissions": "plan"},
+        {"name": "b", "prompt_file": "absent.md", "permissions": "plan"},
+    ]
+    a, b = server.rows(run(profile, repository, *tasks))
+    assert a["verdict"] == "ok"
+    assert b["verdict"] == "spawn"
+    assert "absent.md" in b["detail"]
+
+
+def test_a_secret_reaches_claude_and_nothing_else(server: Server, api: FakeApi, profile: str, repository: Path) -> None:
+    more = 'line one of it\nand the "second" line of it'
+    block = Profile.load(profile)
+    assert isinstance(block, Profile)
+    Profile(variables=block.variables, secrets=SecretDict({"MORE": more})).save(profile, overwrite=True)
+    show = {"text": f"first half {KEY[:16]}", "tool": "Bash", "input": {"command": "echo $ANTHROPIC_API_KEY $MORE"}}
+    api.rules = [["please leak", [show, {"text": f"{KEY[16:]} was the second; {more}; {{{{last}}}}"}]]]
+    task = {"name": "leak", "prompt": "please leak", "permissions": "dontAsk", "allowed_tools": ["Bash"]}
+    state = run(profile, repository, task)
+    (row,) = server.rows(state)
+    assert row["verdict"] == "ok", row["detail"]
+    assert any(KEY in r["headers"].values() for r in api.requests)
+    texts = [
+        server.logs(state, until="was the second"),
+        *(str(a["data"]) for a in server.artifacts(state)),
+        Path(row["transcript"]).read_text(),
+        str(server.http.get(f"/flow_runs/{run_id(state)}").json()),
+    ]
+    for text in texts:
+        for part in (KEY, KEY[:16], KEY[16:], "line one of it", 'second\\" line', 'second" line'):
+            assert part not in text
