@@ -30,7 +30,7 @@ def test_every_spelling_is_hidden(spelled: str) -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 40))
-def test_a_secret_cut_in_two_lines_leaves_less_than_half_of_it(cut: int) -> None:
+def test_a_secret_cut_in_two_lines_leaves_less_than_a_third_of_it(cut: int) -> None:
     secret = "0123456789abcdefghijklmnopqrstuvwxyzABCD"
     redactor = Redactor([secret])
     first = redactor.line(json.dumps({"text": f"the key is {secret[:cut]}"}).encode())
@@ -43,7 +43,7 @@ def test_a_secret_cut_in_two_lines_leaves_less_than_half_of_it(cut: int) -> None
         for start in range(len(secret) - length)
         if secret[start : start + length].encode() in first + second
     )
-    assert longest < len(secret) / 2
+    assert longest < len(secret) / 3 + 1
 
 
 def test_several_secrets_the_longer_one_first() -> None:

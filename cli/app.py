@@ -1,0 +1,142 @@
+"""The frame of the command line: nouns that load when they are used, and the options every command has."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from ccs.cli import output, settings
+from ccs.cli.api import Api
+from ccs.cli.errors import NotFoundError, RequestError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Session:
+    """What the options of this call chose, and its connection."""
+
+    api_url: str | None = None
+    _api: Api | None = None
+
+    @classmethod
+    def reset(cls) -> None:
+        """Forget the last call."""
+        cls.close()
+        cls.api_url = None
+        output.Talk.verbosity, output.Talk.format = 0, None
+
+    @classmethod
+    def close(cls) -> None:
+        """Close the connection, if there is one."""
+        if cls._api:
+            cls._api.close()
+            cls._api = None
+
+    @classmethod
+    def settings(cls) -> settings.Settings:
+        """The settings of this call."""
+        return settings.load(cls.api_url)
+
+    @classmethod
+    def api(cls) -> Api:
+        """The server this call talks to."""
+        if cls._api is None:
+            cls._api = Api(cls.settings())
+        return cls._api
+
+
+def _verbosity(_: object, __: object, count: int) -> None:
+    output.Talk.verbosity = max(output.Talk.verbosity, count)
+    if count >= 3:
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
+
+
+def _format(_: object, __: object, name: str | None) -> None:
+    if name:
+        if name not in list(output.Format):
+            raise RequestError(f"{name!r} is not an output format", f"one of: {', '.join(output.Format)}")
+        output.Talk.format = output.Format(name)
+
+
+def _api_url(_: object, __: object, url: str | None) -> None:
+    if url:
+        Session.api_url = url
+
+
+def _common_options() -> list[Any]:
+    return [
+        TyperOption(
+            param_decls=["--output"], metavar="|".join(output.Format), expose_value=False, callback=_format,
+            help="How to write the result; a table on a terminal, JSON on a pipe.",
+        ),
+        TyperOption(
+            param_decls=["--api-url"], metavar="URL", expose_value=False, callback=_api_url,
+            help="The Prefect API to talk to, instead of the configured one.",
+        ),
+        TyperOption(
+            param_decls=["-v", "--verbose"], count=True, type=int, default=0, expose_value=False, callback=_verbosity,
+            help="Say more on stderr: requests (-v), tracebacks (-vv), everything (-vvv).",
+        ),
+    ]  # fmt: skip
+
+
+class Command(TyperCommand):
+    """A command with the options that every command has."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(_common_options())
+
+
+class Noun(typer.Typer):
+    """The verbs of one noun."""
+
+    def __init__(self, help: str) -> None:
+        super().__init__(help=help, **FRAME)
+        self.callback()(_nothing)
+
+    def verb(self, name: str, example: str) -> Callable[[F], F]:
+        """Register a verb with the example that ends its help."""
+        register = self.command(name, cls=Command, epilog=f"Example:  {example}")
+        return lambda function: register(function)
+
+
+def _nothing() -> None:
+    pass
+
+
+FRAME: dict[str, Any] = {
+    "add_completion": False,
+    "no_args_is_help": True,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 110},
+}
+
+
+class Lazy(TyperGroup):
+    """A group whose commands are `module:app` addresses, imported when they are called."""
+
+    table: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - set once by the module that makes the group
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of the table."""
+        return list(self.table)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name, now imported."""
+        if cmd_name not in self.table:
+            raise NotFoundError("command", cmd_name, self.table, "see: ccs --help")
+        module, _ = self.table[cmd_name]
+        found = typer.main.get_command(import_module(module).app)
+        verbs = getattr(found, "commands", {})
+        return verbs.get(cmd_name, found)  # a module of commands without a noun holds several
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list in the help, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.table.items()])

@@ -1,0 +1,170 @@
+"""Changing a job's spec: read, change, check and write, under a lock."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ccs.cli import lock
+from ccs.cli.api import Api, Json
+from ccs.cli.errors import NotFoundError, RequestError
+from ccs.cli.output import say
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from ccs.flows.spec import Job
+
+
+def edit(api: Api, deployment: Json, change: Callable[[Json], None]) -> Json:
+    """Apply `change` to the spec of a job and store it; the new spec.
+
+    The spec that `change` gets was read under the lock. Raises RequestError when the result is no valid job.
+    """
+    with lock.held(api, str(deployment["id"]), f"job {deployment['name']!r}") as held:
+        fresh = api.job(deployment["id"])
+        spec = spec_of(fresh)
+        change(spec)
+        stored = dump(checked(spec))
+        held.check()
+        parameters = {**fresh["parameters"], "job": stored}
+        api.update_job(fresh, {"parameters": parameters, **_shared(fresh, stored)})
+    return stored
+
+
+def spec_of(deployment: Json) -> Json:
+    """A copy of the spec in a deployment; RequestError when somebody made one without."""
+    import copy
+
+    spec = (deployment.get("parameters") or {}).get("job")
+    if not isinstance(spec, dict):
+        raise RequestError(
+            f"deployment job/{deployment['name']} holds no job spec",
+            "delete it, or deploy it again with its parameters",
+        )
+    return copy.deepcopy(spec)
+
+
+def checked(spec: Json) -> "Job":
+    """The spec as a job; RequestError, a sentence for each mistake, when it is none or too large."""
+    from pydantic import ValidationError
+
+    from ccs.flows.spec import Job, check_size
+
+    try:
+        job = Job.model_validate(spec)
+        check_size(job)
+    except ValidationError as error:
+        raise RequestError("; ".join(mistakes(error, spec))) from error
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    return job
+
+
+def dump(job: "Job") -> Json:
+    """The spec as it is stored: with its defaults, without what is not set."""
+    return job.model_dump(mode="json", exclude_none=True)
+
+
+@contextmanager
+def validation() -> Iterator[None]:
+    """Turn a pydantic error inside into a RequestError."""
+    from pydantic import ValidationError
+
+    try:
+        yield
+    except ValidationError as error:
+        raise RequestError("; ".join(mistakes(error))) from error
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+
+
+def mistakes(error: "ValidationError", spec: Mapping[str, Any] | None = None) -> list[str]:
+    """A sentence for each mistake that pydantic found: the field, and what is allowed."""
+    return [f"{_place(e['loc'], spec)}{_said(e['msg'])}" for e in error.errors(include_url=False, include_input=False)]
+
+
+def _place(location: tuple[int | str, ...], spec: Mapping[str, Any] | None) -> str:
+    words, here = [], spec
+    for part in location:
+        if isinstance(part, int):
+            here = here[part] if isinstance(here, list) and part < len(here) else None
+            if isinstance(here, dict) and words:
+                words[-1] = f"{words[-1].removesuffix('s')} {here.get('name') or part + 1!r}"
+        else:
+            here = here.get(part) if isinstance(here, dict) else None
+            words.append(part)
+    return ", ".join(words) + ": " if words else ""
+
+
+def _said(message: str) -> str:
+    text = message.removeprefix("Value error, ").replace("Input should be", "must be")
+    return text[:1].lower() + text[1:] if text[:1].isupper() and not text[:2].isupper() else text
+
+
+def _shared(deployment: Json, spec: Json) -> Json:
+    """What a deployment says beside the spec, where it differs."""
+    wanted = {"description": spec.get("description", ""), "tags": spec.get("tags", [])}
+    return {k: v for k, v in wanted.items() if (deployment.get(k) or type(v)()) != v}
+
+
+def create(api: Api, spec: Json, pool: str, schedules: list[Json]) -> Json:
+    """Create the deployment of a new job; RequestError when the name is taken or something it names is missing."""
+    from uuid import NAMESPACE_URL, uuid5
+
+    from ccs.flows.spec import parameter_schema
+
+    job = checked(spec)
+    require_profiles(api, dump(job))
+    if api.pool(pool) is None:
+        raise NotFoundError("work pool", pool, (str(p["name"]) for p in api.pools()), "make it with: ccs up -d")
+    with lock.held(api, str(uuid5(NAMESPACE_URL, f"ccs:{job.name}")), f"job {job.name!r}"):
+        if api.jobs(1, name=job.name)[0]:
+            raise RequestError(f"there is a job {job.name!r} already", f"change it with: ccs jobs update {job.name!r}")
+        return api.create_job(
+            {
+                "name": job.name,
+                "description": job.description,
+                "tags": job.tags,
+                "entrypoint": "ccs.flows.job:job",
+                "path": None,
+                "pull_steps": [],
+                "work_pool_name": pool,
+                "parameters": {"job": dump(job), "only": []},
+                "parameter_openapi_schema": parameter_schema(),
+                "enforce_parameter_schema": True,
+                "schedules": schedules,
+            }
+        )
+
+
+def require_profiles(api: Api, spec: Json) -> None:
+    """Raise NotFoundError when the job or one of its tasks names a profile that is not there."""
+    wanted = {p for p in (spec.get("profile"), *(t.get("profile") for t in spec.get("tasks", []))) if p}
+    for name in sorted(wanted):
+        if api.profile(name) is None:
+            known = [str(p["name"]) for p in api.profiles()]
+            raise NotFoundError("profile", name, known, f"make it with: ccs profiles create {name}")
+
+
+def assign(spec: Json, changes: Json, unset: Iterable[str] = (), directory: Json | None = None) -> None:
+    """Set fields of a spec, and take back others to their defaults."""
+    for field in unset:
+        name = field.replace("-", "_")
+        if spec.pop(name, None) is None:
+            say(f"{field} was not set")
+    spec.update(changes)
+    if directory:
+        spec["working_directory"] = {**spec.get("working_directory", {}), **directory}
+
+
+def reschedule(api: Api, deployment: Json, schedules: list[Json]) -> None:
+    """Put new schedules in place of the old one, which keeps its parameters (the tasks it names)."""
+    with lock.held(api, str(deployment["id"]), f"job {deployment['name']!r}"):
+        old = api.job(deployment["id"])["schedules"]
+        kept = (old[0].get("parameters") or {}) if len(old) == 1 else {}
+        if len(old) > 1 and any(s.get("parameters") for s in old) and schedules:
+            raise RequestError(
+                f"job {deployment['name']!r} has {len(old)} schedules, some for a part of its tasks",
+                "take them away with --no-schedule first, or change them in the UI",
+            )
+        api.replace_schedules(deployment["id"], old, [{**s, "parameters": kept} for s in schedules])

@@ -1,0 +1,241 @@
+"""`ccs jobs`: create, change and run jobs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from ccs.cli import lookup, schedule, views
+from ccs.cli.api import PAGE, Json
+from ccs.cli.app import Noun, Session
+from ccs.cli.errors import RequestError
+from ccs.cli.options import Force, JobRef, Limit, Pool, confirm, duration, given, more
+from ccs.cli.output import Columns, fields, say, short, show_list, show_one, table
+
+app = Noun("Jobs: create, change, run.")
+
+Directory = Annotated[
+    str | None,
+    typer.Option("--working-directory", "-C", metavar="PATH", help="Where the tasks run, on the node; absolute or ~."),
+]
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the job is for.")]
+Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Profile of the tasks.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="Tag of the job; may be repeated.")]
+OnFailure = Annotated[str | None, typer.Option("--on-failure", metavar="stop|continue", help="After a failed task.")]
+Timeout = Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="For a whole run, such as 90m.")]
+RequireGit = Annotated[
+    bool | None, typer.Option("--require-git/--no-require-git", help="Refuse a directory outside git (the default).")
+]
+Trust = Annotated[
+    bool | None,
+    typer.Option("--trust-project/--no-trust-project", help="Load the repository's own CLAUDE.md, settings and hooks."),
+]
+Cron = Annotated[str | None, typer.Option("--cron", metavar='"M H D M W"', help="Run by cron, such as '0 9 * * 1-5'.")]
+Every = Annotated[str | None, typer.Option("--every", metavar="TIME", help="Run at an interval, such as 90m or 1d.")]
+Zone = Annotated[
+    str | None, typer.Option("--timezone", metavar="ZONE", help="Zone of --cron or --every, such as Europe/Amsterdam.")
+]
+
+_TASKS: Columns = {
+    "TASK": "name",
+    "ENABLED": "enabled",
+    "MODEL": "model",
+    "PERMISSIONS": "permissions",
+    "WHAT": lambda t: t.get("prompt") or t.get("command") or t.get("prompt_file"),
+    "ID": lambda t: short(t["id"]),
+}
+_JOBS: Columns = {
+    "NAME": "name",
+    "TASKS": "tasks",
+    "SCHEDULE": lambda j: "paused" if j["paused"] else "; ".join(s["in_words"] for s in j["schedules"] if s["active"]),
+    "PROFILE": "profile",
+    "DIRECTORY": lambda j: (j["working_directory"] or {}).get("path"),
+    "ID": lambda j: short(j["id"]),
+}
+
+
+@app.verb("list", "ccs jobs list | jq -r '.jobs[].id'")
+def list_(limit: Limit = PAGE) -> None:
+    """All jobs, by name."""
+    found, total = Session.api().jobs(limit)
+    show_list([views.job(d) for d in found], _JOBS, "jobs", "no jobs yet; make one with: ccs jobs create --name NAME")
+    more(len(found), total)
+
+
+@app.verb("get", "ccs jobs get nightly")
+def get(job: JobRef) -> None:
+    """A job with its tasks, and when it runs next."""
+    show_one(_whole(lookup.job(Session.api(), job)), _text)
+
+
+@app.verb("tasks", "ccs jobs tasks nightly | jq -r '.[].id'")
+def tasks(job: JobRef) -> None:
+    """The tasks of a job, in the order they run."""
+    hint = f"no tasks yet; make one with: ccs tasks create --job {job} --name NAME --prompt TEXT"
+    show_list(views.tasks(lookup.job(Session.api(), job)), _TASKS, empty=hint)
+
+
+@app.verb("create", 'ccs jobs create --name nightly -C ~/app --cron "0 9 * * 1-5" --timezone Europe/Amsterdam')
+def create(
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the job.")],
+    working_directory: Directory = None,
+    description: Description = None,
+    profile: Profile = None,
+    tag: Tags = None,
+    on_failure: OnFailure = None,
+    timeout: Timeout = None,
+    require_git: RequireGit = None,
+    trust_project: Trust = None,
+    cron: Cron = None,
+    every: Every = None,
+    timezone: Zone = None,
+    pool: Pool = None,
+) -> None:
+    """Create a job; its tasks come after, with `ccs tasks create`."""
+    from ccs.cli import editing
+
+    api, schedules = Session.api(), schedule.build(cron, every, timezone)
+    directory = given(path=_absolute(working_directory or "."), require_git=require_git, trust_project=trust_project)
+    more_of_it = given(description=description, profile=profile, tags=tag, on_failure=on_failure)
+    spec = {"name": name, "working_directory": directory, **more_of_it, **given(timeout=duration(timeout))}
+    made = editing.create(api, spec, pool or Session.settings().pool, schedules)
+    say(f"created job {name!r}; add a task with: ccs tasks create --job {name!r} --name NAME --prompt TEXT")
+    show_one(_whole(made), _text)
+
+
+@app.verb("update", 'ccs jobs update nightly --every 90m --description "Keeps the tests green"')
+def update(
+    job: JobRef,
+    working_directory: Directory = None,
+    description: Description = None,
+    profile: Profile = None,
+    tag: Tags = None,
+    on_failure: OnFailure = None,
+    timeout: Timeout = None,
+    require_git: RequireGit = None,
+    trust_project: Trust = None,
+    cron: Cron = None,
+    every: Every = None,
+    timezone: Zone = None,
+    no_schedule: Annotated[bool, typer.Option("--no-schedule", help="Take away its schedules.")] = False,
+    paused: Annotated[bool | None, typer.Option("--pause/--resume", help="Stop or start its schedules.")] = None,
+    unset: Annotated[list[str] | None, typer.Option("--unset", metavar="FIELD", help="Back to the default.")] = None,
+) -> None:
+    """Change a job; what is not named stays."""
+    from ccs.cli import editing
+
+    api, schedules = Session.api(), schedule.build(cron, every, timezone)
+    path = _absolute(working_directory) if working_directory else None
+    directory = given(path=path, require_git=require_git, trust_project=trust_project)
+    changes = given(description=description, profile=profile, tags=tag, on_failure=on_failure)
+    changes |= given(timeout=duration(timeout))
+    if not (changes or directory or schedules or no_schedule or unset or paused is not None):
+        raise RequestError("nothing to change was named", "see: ccs jobs update --help")
+    found = lookup.job(api, job)
+    if changes or directory or unset:
+        editing.require_profiles(api, changes)
+        editing.edit(api, found, lambda spec: editing.assign(spec, changes, unset or [], directory))
+    if schedules or no_schedule:
+        editing.reschedule(api, found, schedules)
+    if paused is not None:
+        api.update_job(found, {"paused": paused})
+    show_one(_whole(api.job(found["id"])), _text)
+
+
+@app.verb("delete", "ccs jobs delete nightly")
+def delete(job: JobRef, force: Force = False) -> None:
+    """Delete a job with its tasks, schedules and runs."""
+    api = Session.api()
+    found = lookup.job(api, job)
+    runs, total = api.runs({"deployment_id": {"any_": [found["id"]]}}, lookup.ALL)
+    if alive := [str(r["name"]) for r in runs if r["state_type"] in ("RUNNING", "PENDING", "CANCELLING")]:
+        raise RequestError(f"job {found['name']!r} is running: {', '.join(alive)}", f"end it with: ccs jobs stop {job}")
+    parts = f"{len(lookup.tasks_of(found))} tasks, {len(found['schedules'])} schedules and {total} runs"
+    confirm(f"delete job {found['name']!r} with {parts}?", force)
+    api.delete_job(found["id"])
+    api.delete_runs([str(r["id"]) for r in runs])
+    say(f"deleted job {found['name']!r} with {parts}")
+
+
+@app.verb("run", "ccs jobs run nightly --wait")
+def run(
+    job: JobRef,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Show it live; the exit code says how it ended.")] = False,
+    task: Annotated[list[str] | None, typer.Option("--task", metavar="TASK", help="Only this one; repeatable.")] = None,
+) -> None:
+    """Run a job now."""
+    from ccs.cli import follow
+
+    api = Session.api()
+    found = lookup.job(api, job)
+    only = _chosen(found, task or [])
+    made = api.start_run(found["id"], f"ccs-{uuid4()}", {"only": only} if only else {})
+    shown = views.run(made, None, Session.settings().ui_url)
+    say(f"run {shown['name']} of job {found['name']!r} ({shown['id']})\n{shown['url']}")
+    if not wait:
+        show_one(shown, lambda r: f"follow it with: ccs runs logs {r['name']} -f")
+        return
+    raise typer.Exit(follow.wait(api, str(made["id"]), Session.settings().ui_url))
+
+
+@app.verb("stop", "ccs jobs stop nightly")
+def stop(job: JobRef) -> None:
+    """End every run of a job that is under way or waiting to start."""
+    from ccs.cli import stopping
+
+    api = Session.api()
+    found = lookup.job(api, job)
+    where = {"deployment_id": {"any_": [found["id"]]}, "state": {"type": {"any_": list(stopping.STOPPABLE)}}}
+    runs = [r for r in api.runs(where, lookup.ALL)[0] if r["state_type"] != "SCHEDULED" or not r.get("auto_scheduled")]
+    if not runs:
+        say(f"no run of job {found['name']!r} is under way")
+    stopped = [stopping.stop(api, r) for r in runs]
+    shown = [views.run(r, None, Session.settings().ui_url) for r in stopped]
+    show_list(shown, {"RUN": "name", "STATUS": "status"}, "runs")
+
+
+def _whole(deployment: Json) -> Json:
+    now = datetime.now(UTC)
+    row = {**views.job(deployment), "tasks": views.tasks(deployment)}
+    active = [s["schedule"] for s in deployment.get("schedules") or [] if s.get("active", True)]
+    due = sorted(t for s in active for t in schedule.fire_times(s, now)) if not row["paused"] else []
+    row["next"] = [{"local": t.isoformat(), "utc": t.astimezone(UTC).isoformat()} for t in due[:3]]
+    return row
+
+
+def _text(job: Json) -> str:
+    directory = job["working_directory"] or {}
+    flags = [w for w, on in (("trusted", directory.get("trust_project")), ("git", directory.get("require_git"))) if on]
+    head: dict[str, object] = {
+        "Job": f"{job['name']}  ({job['id']})",
+        "Description": job["description"],
+        "Directory": "  ".join([str(directory.get("path")), *(f"({', '.join(flags)})" for _ in flags[:1])]),
+        "Profile": job["profile"],
+        "Tags": ", ".join(job["tags"]),
+        "Pool": job["pool"],
+        "On failure": job["on_failure"],
+        "Timeout": views.span(job["timeout"]),
+        "Schedule": [s["in_words"] + ("" if s["active"] else " (inactive)") for s in job["schedules"]] or "none",
+        "Paused": "yes, its schedules do nothing" if job["paused"] else "",
+        "Next": [_moment(n) for n in job["next"]],
+    }
+    listing = table(job["tasks"], _TASKS) if job["tasks"] else "no tasks yet"
+    return f"{fields(head)}\n\n{listing}"
+
+
+def _moment(due: Json) -> str:
+    local, utc = datetime.fromisoformat(due["local"]), datetime.fromisoformat(due["utc"])
+    same = local.utcoffset() == utc.utcoffset()
+    return f"{local:%a %Y-%m-%d %H:%M:%S %z}" + ("" if same else f"  ({utc:%a %H:%M:%S} UTC)")
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
+
+
+def _chosen(deployment: Json, names: list[str]) -> list[str]:
+    """The names of the tasks that --task stands for; NotFoundError for one that the job lacks."""
+    known: list[Any] = lookup.tasks_of(deployment)
+    return [str(lookup.task_in(deployment, known, name)["name"]) for name in names]

@@ -1,0 +1,109 @@
+"""A lock on the server, so that of two changes to one job none is lost.
+
+Prefect protects no read-modify-write. A variable of a fixed name can be created only once, which makes it a lock;
+its age by the server's own clock tells when its holder must have died.
+"""
+
+import os
+import random
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from ccs.cli.api import Api
+from ccs.cli.errors import RequestError
+from ccs.cli.output import say
+
+LIFETIME = 30.0
+"""Seconds after which a lock is taken from its holder."""
+
+SAFE = LIFETIME / 2
+"""Seconds in which a holder may still write; the rest is for a slow server."""
+
+PATIENCE = 120.0
+"""Seconds to wait for a lock."""
+
+
+class Lock:
+    """A lock that is held."""
+
+    def __init__(self, api: Api, variable: dict[str, Any]) -> None:
+        self._api = api
+        self._id = str(variable["id"])
+        self._name = str(variable["name"])
+
+    def check(self) -> None:
+        """Raise RequestError when the lock is lost or so old that it might be, before anything is written."""
+        held = _read(self._api, self._name)
+        if held is None or held["id"] != self._id or _age(self._api, held) > SAFE:
+            raise RequestError("the server was too slow to keep the lock on this job; nothing was changed", "try again")
+
+    def release(self) -> None:
+        """Let the next one in."""
+        self._api.delete(f"/variables/{self._id}")
+
+
+@contextmanager
+def held(api: Api, identity: str, what: str) -> Iterator[Lock]:
+    """Hold the lock of the thing with this id; `what` is it in words.
+
+    Raises RequestError when somebody else keeps it for too long.
+    """
+    lock = _acquire(api, "ccs_lock_" + identity.replace("-", "_"), what)
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+def _acquire(api: Api, name: str, what: str) -> Lock:
+    body = {"name": name, "value": {"host": socket.gethostname(), "pid": os.getpid(), "user": _user()}, "tags": ["ccs"]}
+    started, told = time.monotonic(), False
+    while True:
+        holder = _read(api, name)
+        if holder is None:
+            try:
+                return Lock(api, api.post("/variables/", body))
+            except RequestError as error:
+                if error.status != 409:
+                    raise
+            continue
+        if _age(api, holder) > LIFETIME:
+            if api.delete(f"/variables/{holder['id']}"):
+                say(f"broke the lock on {what} that {_who(holder)} left behind")
+            continue
+        waited = time.monotonic() - started
+        if waited > PATIENCE:
+            raise RequestError(f"{what} is being changed by {_who(holder)} all the time", "try again later")
+        if waited > 2 and not told:
+            say(f"waiting for {_who(holder)} to finish changing {what} …")
+            told = True
+        # Looking is cheap; many who try to take it at once would hold up a server on SQLite for a minute.
+        time.sleep(random.uniform(0.05, 0.3 + min(waited, 5) / 10))  # noqa: S311
+
+
+def _read(api: Api, name: str) -> dict[str, Any] | None:
+    try:
+        return dict(api.get(f"/variables/name/{name}"))
+    except RequestError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _age(api: Api, variable: dict[str, Any]) -> float:
+    return (api.server_time - datetime.fromisoformat(variable["created"])).total_seconds()
+
+
+def _who(variable: dict[str, Any]) -> str:
+    value = variable.get("value")
+    if not isinstance(value, dict):
+        return "somebody"
+    return f"{value.get('user')} on {value.get('host')} (process {value.get('pid')})"
+
+
+def _user() -> str:
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or f"user {os.getuid()}"

@@ -1,0 +1,108 @@
+"""The entry point: the table of commands, and the one place where errors become words and exit codes."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from ccs.cli.app import FRAME, Lazy, Session
+from ccs.cli.errors import CcsError
+from ccs.cli.output import ReaderGoneError, Talk, say, write
+
+
+class _Ccs(Lazy):
+    table = {  # noqa: RUF012
+        "up": ("ccs.cli.up", "Start what is needed: server, pool and a node; wait until they are ready."),
+        "down": ("ccs.cli.up", "Stop the node and the server that `ccs up` started."),
+        "status": ("ccs.cli.status", "What runs where: server, pool, nodes, profiles, versions."),
+        "health": ("ccs.cli.status", "Whether the server answers; the exit code says it."),
+        "jobs": ("ccs.cli.jobs", "Jobs: create, change, run."),
+        "tasks": ("ccs.cli.tasks", "Tasks of a job: one Claude Code session each."),
+        "runs": ("ccs.cli.runs", "Runs of jobs: state, result, logs."),
+        "profiles": ("ccs.cli.profiles", "Profiles: the environment claude runs with."),
+        "nodes": ("ccs.cli.nodes", "Nodes: the machines that execute runs."),
+    }
+
+
+app = typer.Typer(cls=_Ccs, **FRAME)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        write(f"ccs {version('ccs')}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Example:  ccs up -d; ccs jobs list      Exit codes: 0 ok, 1 wrong request, 2 server failed, 3 no server"
+)
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Schedule and run headless Claude Code sessions on Prefect."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; its exit code. The console script exits with it."""
+    Session.reset()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = _run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+    except (ReaderGoneError, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        return 0
+    finally:
+        Session.close()
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    command: Any = typer.main.get_command(app)
+    try:
+        result = command.main(args=argv, prog_name="ccs", standalone_mode=False)
+    except (ReaderGoneError, BrokenPipeError):
+        raise
+    except typer.Exit as end:
+        return end.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        say("interrupted")
+        return 130
+    except CcsError as error:
+        return _tell(str(error), error.hint, error.exit_code)
+    except Exception as error:  # the one boundary: whatever happens, a user gets a sentence
+        if hasattr(error, "format_message"):  # a usage error of click, wherever typer keeps click
+            return _usage(error)
+        return _tell(f"unexpected {type(error).__name__}: {error}", "report this with the output of -vv", 2)
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: Any) -> int:
+    context: Any = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # a command without arguments shows its help
+        write(context.get_help())
+        return 0
+    hint = f"see: {context.command_path} --help" if context else "see: ccs --help"
+    return _tell(" ".join(str(error.format_message()).split()), hint, 1)
+
+
+def _tell(message: str, hint: str, code: int) -> int:
+    if Talk.verbosity >= 2:
+        traceback.print_exc()
+    say(f"ccs: {message}")
+    if hint:
+        say(f"     {hint}")
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,65 @@
+"""Options that several commands share."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ccs.cli.output import say
+
+Force = Annotated[bool, typer.Option("--force", "-f", help="Do not ask.")]
+Limit = Annotated[int, typer.Option("--limit", "-L", min=1, metavar="N", help="Show at most so many.")]
+JobRef = Annotated[str, typer.Argument(metavar="JOB", help="Name, id or the beginning of the id of a job.")]
+TaskRef = Annotated[
+    str, typer.Argument(metavar="TASK", help="JOB/TASK, or name, id or the beginning of the id of a task.")
+]
+RunRef = Annotated[str, typer.Argument(metavar="RUN", help="Name, id or the beginning of the id of a run.")]
+ProfileRef = Annotated[str, typer.Argument(metavar="PROFILE", help="Name, id or the beginning of the id of a profile.")]
+Pool = Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Work pool; CCS_POOL, or else ccs.")]
+
+
+def more(shown: int, total: int) -> None:
+    """Say so when a list was cut."""
+    if total > shown:
+        say(f"{shown} of {total}; more with --limit {total}")
+
+
+def confirm(question: str, force: bool) -> None:
+    """Ask before something is destroyed; without a terminal, refuse unless forced."""
+    import sys
+
+    from ccs.cli.errors import RequestError
+
+    if force:
+        return
+    if not sys.stdin.isatty():
+        raise RequestError(f"not done without being asked: {question}", "say --force to do it without a question")
+    typer.confirm(question, abort=True, err=True)
+
+
+def source_text(text: str | None, option: str) -> str | None:
+    """The text itself, or standard input for a single dash."""
+    import sys
+
+    if text != "-":
+        return text
+    if sys.stdin.isatty():
+        say(f"{option} -: type the text, end with Ctrl-D")
+    return sys.stdin.buffer.read(20_000_000).decode("utf-8", "replace")
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given on the command line."""
+    return {name: value for name, value in options.items() if value is not None and value != []}
+
+
+def duration(text: str | None) -> int | None:
+    """The seconds of an option such as 90m; RequestError when it is none."""
+    from ccs.cli.errors import RequestError
+    from ccs.cli.schedule import seconds
+
+    if text is None:
+        return None
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise RequestError(str(error)) from error

@@ -1,0 +1,168 @@
+"""What the user sees: the result on stdout, the talk on stderr."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, TextIO
+
+Row = Mapping[str, Any]
+Columns = Mapping[str, str | Callable[[Any], object]]
+"""Headings of a table, each with the key of a row or a function of it."""
+
+_COLOURS = {"completed": 32, "online": 32, "ok": 32, "running": 36, "failed": 31, "crashed": 31, "cancelled": 33}
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    NDJSON = "ndjson"
+    IDS = "ids"
+
+
+class ReaderGoneError(Exception):
+    """Whoever read stdout has what it wanted (| head -1)."""
+
+
+class Talk:
+    """What this process says besides its result; `verbosity` counts the -v."""
+
+    verbosity = 0
+    format: Format | None = None
+
+
+def say(text: str, level: int = 0) -> None:
+    """One line on stderr; lines of a higher level only with as many -v."""
+    if level <= Talk.verbosity:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def write(text: str) -> None:
+    """Text on stdout, as it is."""
+    try:
+        print(text, flush=True)  # noqa: T201
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person looks at the stream."""
+    return stream.isatty()
+
+
+def show_list(rows: Sequence[Row], columns: Columns, key: str = "", empty: str = "") -> None:
+    """Show rows: a table on a terminal; on a pipe `{key: rows}`, or the bare list when there is no key."""
+    match _format():
+        case Format.TABLE:
+            if rows:
+                write(table(rows, columns))
+            elif empty:
+                say(empty)
+        case Format.NDJSON:
+            for row in rows:
+                write(_json(row, indent=None))
+        case Format.IDS:
+            for row in rows:
+                write(str(row.get("id", "")))
+        case Format.YAML:
+            write(_yaml({key: rows} if key else rows))
+        case Format.JSON:
+            write(_json({key: rows} if key else rows))
+
+
+def show_one(row: Row, text: Callable[[Any], str]) -> None:
+    """Show one thing: `text` of it on a terminal, all of it on a pipe."""
+    match _format():
+        case Format.TABLE:
+            write(text(row))
+        case Format.NDJSON:
+            write(_json(row, indent=None))
+        case Format.IDS:
+            write(str(row.get("id", "")))
+        case Format.YAML:
+            write(_yaml(row))
+        case Format.JSON:
+            write(_json(row))
+
+
+def table(rows: Sequence[Row], columns: Columns) -> str:
+    """Rows as a table that fits the terminal."""
+    from shutil import get_terminal_size
+
+    cells = [list(columns), *([_cell(c(r) if callable(c) else r.get(c)) for c in columns.values()] for r in rows)]
+    on_terminal = is_terminal(sys.stdout)
+    if on_terminal:
+        cells = _fitted(cells, get_terminal_size().columns)
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    paint = _coloured if on_terminal and not os.environ.get("NO_COLOR") else str
+    lines = ["  ".join(paint(c) + " " * (w - len(c)) for c, w in zip(row, widths, strict=True)) for row in cells]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def fields(pairs: Mapping[str, object]) -> str:
+    """Names and values below each other; those without a value are left out."""
+    shown = {name: _text(value) for name, value in pairs.items() if value not in (None, "", [], {})}
+    width = max((len(name) for name in shown), default=0) + 2
+    return "\n".join(f"{name:<{width}}" + value.replace("\n", "\n" + " " * width) for name, value in shown.items())
+
+
+def short(identity: object) -> str:
+    """The beginning of an id, enough to name the thing by."""
+    return str(identity or "")[:8]
+
+
+def prints_table() -> bool:
+    """Whether the result is for reading and not for a program."""
+    return _format() is Format.TABLE
+
+
+def _format() -> Format:
+    return Talk.format or (Format.TABLE if is_terminal(sys.stdout) else Format.JSON)
+
+
+def _json(value: Any, indent: int | None = 2) -> str:
+    import json
+
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    return json.dumps(value, indent=indent, ensure_ascii=plain, default=str)
+
+
+def _yaml(value: Any) -> str:
+    import json
+
+    import yaml
+
+    plain = json.loads(json.dumps(value, default=str))
+    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)).rstrip()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return "\n".join(map(str, value))
+    return str(value)
+
+
+def _cell(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else _text("" if value is None else value)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _fitted(rows: list[list[str]], width: int) -> list[list[str]]:
+    """Cut the widest columns until the table fits; nothing is cut below 8 characters."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 8:
+        widths[widths.index(max(widths))] -= 1
+    dots = "…" if (sys.stdout.encoding or "").lower().startswith("utf") else "~"
+    return [
+        [cell if len(cell) <= w else cell[: w - 1] + dots for cell, w in zip(row, widths, strict=True)] for row in rows
+    ]
+
+
+def _coloured(cell: str) -> str:
+    code = _COLOURS.get(cell.lower())
+    return f"\x1b[{code}m{cell}\x1b[0m" if code else cell

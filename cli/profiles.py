@@ -1,0 +1,137 @@
+"""`ccs profiles`: the environments that claude runs with, kept on the server, secrets encrypted."""
+
+from typing import Annotated
+
+import typer
+
+from ccs.cli import lookup, views
+from ccs.cli.api import Json
+from ccs.cli.app import Noun, Session
+from ccs.cli.errors import RequestError
+from ccs.cli.options import Force, ProfileRef, confirm
+from ccs.cli.output import Columns, fields, say, short, show_list, show_one
+
+app = Noun("Profiles: the environment claude runs with.")
+
+Env = Annotated[
+    list[str] | None,
+    typer.Option("--env", metavar="NAME=VALUE", help="A variable; NAME=env:OTHER takes the node's OTHER. Repeatable."),
+]
+Unset = Annotated[list[str] | None, typer.Option("--unset", metavar="NAME", help="A variable claude must not see.")]
+Secret = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="NAME[=SOURCE]",
+        help="A secret: asked for (or a line of stdin), or from env:VAR or file:PATH of this machine. Repeatable.",
+    ),
+]
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the profile is for.")]
+
+_PROFILES: Columns = {
+    "NAME": "name",
+    "VARIABLES": lambda p: sorted(p["variables"]),
+    "SECRETS": "secrets",
+    "DESCRIPTION": "description",
+    "ID": lambda p: short(p["id"]),
+}
+
+
+@app.verb("list", "ccs profiles list")
+def list_() -> None:
+    """All profiles, by name; never a secret."""
+    rows = [_row(p) for p in Session.api().profiles()]
+    show_list(rows, _PROFILES, "profiles", "no profiles yet; make one with: ccs profiles create NAME --secret VARIABLE")
+
+
+@app.verb("get", "ccs profiles get anthropic")
+def get(profile: ProfileRef) -> None:
+    """A profile: its variables and where they come from, and the names of its secrets."""
+    show_one(_row(lookup.profile(Session.api(), profile)), _text)
+
+
+@app.verb("create", "ccs profiles create anthropic --secret ANTHROPIC_API_KEY")
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower case letters, digits and dashes.")],
+    env: Env = None,
+    unset: Unset = None,
+    secret: Secret = None,
+    description: Description = None,
+) -> None:
+    """Create a profile."""
+    from ccs.cli import environment, provision
+
+    api = Session.api()
+    if api.profile(name):
+        raise RequestError(f"there is a profile {name!r} already", f"change it with: ccs profiles update {name}")
+    data = environment.changed({"description": description or ""}, env, unset, secret)
+    made = api.create_profile(environment.check_profile_name(name), data, provision.profile_type(api))
+    say(f"created profile {name!r}; use it with: ccs jobs create --profile {name}")
+    show_one(_row(made), _text)
+
+
+@app.verb("update", "ccs profiles update anthropic --env ANTHROPIC_MODEL=sonnet")
+def update(
+    profile: ProfileRef,
+    env: Env = None,
+    unset: Unset = None,
+    secret: Secret = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", metavar="NAME", help="Forget a variable.")] = None,
+    description: Description = None,
+) -> None:
+    """Change a profile; what is not named stays, secrets too."""
+    from ccs.cli import environment, lock
+
+    api = Session.api()
+    if not (env or unset or secret or remove or description is not None):
+        raise RequestError("nothing to change was named", "see: ccs profiles update --help")
+    found = lookup.profile(api, profile)
+    change = environment.Change.read(env, unset, secret, remove, description)
+    with lock.held(api, str(found["id"]), f"profile {found['name']!r}") as held:
+        fresh = lookup.profile(api, found["id"])
+        data = change.apply(fresh["data"])
+        held.check()
+        api.update_profile(fresh, data)
+    show_one(_row(lookup.profile(api, found["id"])), _text)
+
+
+@app.verb("delete", "ccs profiles delete anthropic")
+def delete(profile: ProfileRef, force: Force = False) -> None:
+    """Delete a profile."""
+    api = Session.api()
+    found = lookup.profile(api, profile)
+    users = [d["name"] for d in api.jobs(lookup.ALL)[0] if _uses(d, str(found["name"]))]
+    used = f", used by {', '.join(users)}" if users else ""
+    confirm(f"delete profile {found['name']!r}{used}?", force)
+    api.delete_profile(found["id"])
+    say(f"deleted profile {found['name']!r}" + (f"; these jobs cannot run now: {', '.join(users)}" if users else ""))
+
+
+def _uses(deployment: Json, profile: str) -> bool:
+    spec = (deployment.get("parameters") or {}).get("job") or {}
+    return profile in (spec.get("profile"), *(t.get("profile") for t in lookup.tasks_of(deployment)))
+
+
+def _row(document: Json) -> Json:
+    data = document.get("data") or {}
+    return {
+        "id": document["id"],
+        "name": document["name"],
+        "description": data.get("description") or "",
+        "variables": data.get("variables") or {},
+        "secrets": sorted(data["secrets"]) if isinstance(data.get("secrets"), dict) else [],
+        "updated": document.get("updated"),
+    }
+
+
+def _text(profile: Json) -> str:
+    words = {"static": "{}", "env": "the node's {}", "unset": "(removed)"}
+    variables = {n: words.get(v["source"], "{}").format(v.get("value")) for n, v in profile["variables"].items()}
+    head: dict[str, object] = {
+        "Profile": f"{profile['name']}  ({profile['id']})",
+        "Description": profile["description"],
+        "Changed": views.ago(profile["updated"]),
+    }
+    return "\n".join(
+        [fields(head), "", fields({**variables, **dict.fromkeys(profile["secrets"], "(secret)")})]
+    ).rstrip()

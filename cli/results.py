@@ -1,0 +1,78 @@
+"""How a run ended: its state and what each task did, cost and left behind."""
+
+import shlex
+
+from ccs.cli import views
+from ccs.cli.api import Api, Json
+from ccs.cli.output import Columns, fields, prints_table, say, show_one, table
+
+_TASKS: Columns = {
+    "TASK": "task",
+    "VERDICT": "verdict",
+    "TURNS": "turns",
+    "COST": lambda t: views.dollars(t.get("cost_usd")),
+    "DURATION": lambda t: views.span(t.get("duration_seconds")),
+    "NODE": "node",
+    "DETAIL": "detail",
+}
+
+
+def read(api: Api, run: Json, ui_url: str) -> Json:
+    """A run with the rows about its tasks."""
+    rows = api.results([str(run["id"])]).get(str(run["id"]), [])
+    spec = (run.get("parameters") or {}).get("job") or {}
+    directory = (spec.get("working_directory") or {}).get("path")
+    return {
+        **views.run(run, rows, ui_url),
+        "status_type": run.get("state_type"),
+        "directory": directory,
+        "tasks": [{**row, "resume": _resume(row, directory)} for row in rows],
+    }
+
+
+def show(run: Json) -> None:
+    """The run's result: on a terminal its tasks and one line, on a pipe everything."""
+    if prints_table():
+        say("")
+    show_one(run, _short)
+
+
+def text(run: Json) -> str:
+    """Everything about a run, for reading."""
+    head: dict[str, object] = {
+        "Run": f"{run['name']}  ({run['id']})",
+        "Job": run["job"],
+        "Only": ", ".join(run["only"]),
+        "Status": run["status"],
+        "Reason": run["reason"],
+        "Started": _when(run["started"] or run["expected"]),
+        "Duration": views.span(run["duration_seconds"]),
+        "Cost": views.dollars(run["cost_usd"]),
+        "Pool": run["pool"],
+        "Directory": run["directory"],
+        "UI": run["url"],
+        "Resume": [f"{t['task']}: {t['resume']}" for t in run["tasks"] if t["resume"]],
+        "Transcripts": [f"{t['task']}: {t['transcript']}" for t in run["tasks"] if t.get("transcript")],
+    }
+    return fields(head) + (f"\n\n{table(run['tasks'], _TASKS)}" if run["tasks"] else "")
+
+
+def _short(run: Json) -> str:
+    rows = f"{table(run['tasks'], _TASKS)}\n\n" if run["tasks"] else ""
+    cost = f", {views.dollars(run['cost_usd'])}" if run["cost_usd"] is not None else ""
+    reason = f": {run['reason']}" if run["reason"] else ""
+    duration = views.span(run["duration_seconds"])
+    return f"{rows}{run['name']} {run['status'].lower()} after {duration}{cost}{reason}\n{run['url']}"
+
+
+def _resume(row: Json, directory: str | None) -> str:
+    """The command that goes on with a task's session by hand, on its node."""
+    if not row.get("session_id") or not directory:
+        return ""
+    return f"cd {shlex.quote(directory)} && claude --resume {row['session_id']}"
+
+
+def _when(time: str | None) -> str:
+    from datetime import datetime
+
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M:%S} ({views.ago(time)})" if time else ""

@@ -1,0 +1,109 @@
+"""`ccs runs`: what ran, how it ended, and what it said."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from ccs.cli import lookup, views
+from ccs.cli.api import Json
+from ccs.cli.app import Noun, Session
+from ccs.cli.errors import RequestError
+from ccs.cli.options import Force, Limit, RunRef, duration, more
+from ccs.cli.output import Columns, Format, Talk, short, show_list, show_one, write
+
+app = Noun("Runs of jobs: state, result, logs.")
+
+STATES = ("scheduled", "pending", "running", "completed", "failed", "crashed", "cancelled", "cancelling", "paused")
+
+_RUNS: Columns = {
+    "RUN": "name",
+    "JOB": "job",
+    "STATUS": "status",
+    "STARTED": lambda r: views.ago(r["started"] or r["expected"]),
+    "DURATION": lambda r: views.span(r["duration_seconds"]),
+    "TURNS": "turns",
+    "COST": lambda r: views.dollars(r["cost_usd"]),
+    "REASON": lambda r: r["reason"][:80],
+    "ID": lambda r: short(r["id"]),
+}
+
+
+@app.verb("list", "ccs runs list --job nightly --status failed --since 7d")
+def list_(
+    job: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only runs of this job.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option("--status", "-s", metavar="STATE", help=f"Only these: {', '.join(STATES)}.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Only of the last 90m, 24h, 7d ….")
+    ] = None,
+    limit: Limit = 50,
+) -> None:
+    """Runs, latest first; those that are only planned with --status scheduled."""
+    api = Session.api()
+    found, total = api.runs(_filter(job, status or [], since), limit)
+    costs = api.results([str(r["id"]) for r in found])
+    rows = [views.run(r, costs.get(str(r["id"])), Session.settings().ui_url) for r in found]
+    show_list(rows, _RUNS, "runs", "no runs; start one with: ccs jobs run JOB")
+    more(len(found), total)
+
+
+@app.verb("get", "ccs runs get 3f2a")
+def get(run: RunRef) -> None:
+    """How a run went: state and reason, and what each task did, cost and left behind."""
+    from ccs.cli import results
+
+    api = Session.api()
+    show_one(results.read(api, lookup.run(api, run), Session.settings().ui_url), results.text)
+
+
+@app.verb("logs", "ccs runs logs 3f2a -f")
+def logs(
+    run: RunRef,
+    follow_: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+) -> None:
+    """What a run said; plain lines, also on a pipe."""
+    from ccs.cli import follow
+
+    api = Session.api()
+    identity = str(lookup.run(api, run)["id"])
+    lines = follow.lines(api, identity) if follow_ else follow.Log(api, identity).new()
+    if Talk.format in (None, Format.TABLE):
+        for line in filter(follow.is_news, lines):
+            write(follow.text_of(line))
+    elif Talk.format is Format.NDJSON:
+        for line in lines:
+            show_one(line, follow.text_of)
+    else:
+        show_list(list(lines), {})
+
+
+@app.verb("stop", "ccs runs stop 3f2a")
+def stop(run: RunRef, force: Force = False) -> None:
+    """End a run; returns when nothing of it is alive. With --force it is called cancelled without asking its node."""
+    from ccs.cli import stopping
+
+    api = Session.api()
+    ended = stopping.stop(api, lookup.run(api, run), force)
+    show_one(views.run(ended, None, Session.settings().ui_url), lambda r: f"run {r['name']}: {r['status']}")
+
+
+def _filter(job: str | None, states: list[str], since: str | None) -> Json:
+    """The Prefect filter that the options of `list` ask for."""
+    where: Json = {}
+    kinds = [s.strip().lower() for text in states for s in text.split(",")]
+    if bad := [k for k in kinds if k not in STATES]:
+        raise RequestError(f"{bad[0]!r} is not a state of a run", f"one of: {', '.join(STATES)}")
+    if kinds:
+        where["state"] = {"type": {"any_": [k.upper() for k in kinds]}}
+    expected: Json = {}
+    if "scheduled" not in kinds:
+        expected["before_"] = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    if seconds := duration(since):
+        expected["after_"] = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+    if expected:
+        where["expected_start_time"] = expected
+    if job:
+        where["deployment_id"] = {"any_": [lookup.job(Session.api(), job)["id"]]}
+    return where

@@ -1,0 +1,36 @@
+"""Ending a run, and waiting until nothing of it is alive."""
+
+import time
+
+from ccs.cli import views
+from ccs.cli.api import Api, Json
+from ccs.cli.errors import ServerError
+from ccs.cli.output import say
+
+STOPPABLE = frozenset({"SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"})
+
+PATIENCE = 90.0
+"""Seconds a node gets to end a run."""
+
+
+def stop(api: Api, run: Json, force: bool = False) -> Json:
+    """End a run and wait until it has ended; the run as it then is.
+
+    With `force` it is called cancelled at once, whatever its node does. Raises ServerError when it does not end.
+    """
+    identity = str(run["id"])
+    if run["state_type"] in views.ENDED:
+        say(f"run {run['name']} has ended already: {run['state_name']}")
+        return run
+    at_once = force or run["state_type"] in ("SCHEDULED", "PAUSED")
+    kind, name = ("CANCELLED", "Cancelled") if at_once else ("CANCELLING", "Cancelling")
+    api.set_state(identity, kind, name, "Stopped with ccs")
+    until = time.monotonic() + PATIENCE
+    while (now := api.run(identity))["state_type"] not in views.ENDED:
+        if time.monotonic() > until:
+            raise ServerError(
+                f"run {run['name']} is still {now['state_name']} after {PATIENCE:.0f} s: does its node live?",
+                f"look with: ccs nodes list; call it cancelled with: ccs runs stop {run['name']} --force",
+            )
+        time.sleep(0.3)
+    return now

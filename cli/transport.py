@@ -1,0 +1,164 @@
+"""Requests to the Prefect API: retries where it is safe, and answers turned into sentences."""
+
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+import httpx
+
+from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
+from ccs.cli.output import say
+from ccs.cli.settings import Settings
+
+_PAUSES = (0.2, 0.6, 1.5)
+"""Seconds before each retry; a person waits for them."""
+
+_BUSY = frozenset({429, 502, 503, 504})
+
+
+class Transport:
+    """One connection to one server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.server_time = datetime.now(UTC)
+        """The server's clock at its last answer, to the second."""
+        self._client = httpx.Client(
+            base_url=settings.api_url,
+            headers={"User-Agent": "ccs", **settings.headers},
+            timeout=httpx.Timeout(60, connect=5),
+            verify=settings.verify,
+            follow_redirects=True,
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def get(self, path: str, **query: str | int | bool) -> Any:
+        """What the server holds at a path."""
+        return self.request("GET", path, query=query, safe=True)
+
+    def read(self, path: str, body: object) -> Any:
+        """The answer to a question that is asked with POST and changes nothing."""
+        return self.request("POST", path, body, safe=True)
+
+    def post(self, path: str, body: object = None, safe: bool = False) -> Any:
+        """Create or start something; `safe` when a second time would do no more than the first."""
+        return self.request("POST", path, body, safe=safe)
+
+    def patch(self, path: str, body: object) -> None:
+        """Set fields: as safe to repeat as it is to do."""
+        self.request("PATCH", path, body, safe=True)
+
+    def delete(self, path: str) -> bool:
+        """Delete something; False when it was not there (any more)."""
+        try:
+            self.request("DELETE", path, safe=True)
+        except RequestError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    def request(
+        self, method: str, path: str, body: object = None, query: dict[str, Any] | None = None, safe: bool = False
+    ) -> Any:
+        """Send a request, if it is safe again while the server is busy, and give its answer.
+
+        Raises RequestError, ServerError or UnreachableError.
+        """
+        for pause in (*_PAUSES, None):
+            started = time.monotonic()
+            try:
+                answer = self._client.request(method, path, json=body, params=query or None)
+            except httpx.ConnectError as error:
+                raise self._unreachable(error) from error
+            except httpx.TransportError as error:
+                say(f"{method} {path}: {type(error).__name__} {error}", level=1)
+                if safe and pause is not None and not isinstance(error, httpx.TimeoutException):
+                    time.sleep(pause)
+                    continue
+                raise self._unreachable(error) from error
+            except httpx.HTTPError as error:
+                raise ServerError(
+                    f"the server at {self.settings.api_url} answered what is not HTTP: {error}"
+                ) from error
+            say(f"{method} {path} {answer.status_code} {(time.monotonic() - started) * 1000:.0f} ms", level=1)
+            if answer.status_code in _BUSY and safe and pause is not None:
+                time.sleep(pause)
+                continue
+            return self._content(answer)
+        raise AssertionError("unreachable")
+
+    def _content(self, answer: httpx.Response) -> Any:
+        if date := answer.headers.get("date"):
+            try:
+                self.server_time = parsedate_to_datetime(date)
+            except ValueError:
+                say(f"the server's date {date!r} cannot be read", level=1)
+        if not answer.is_success:
+            raise self._failure(answer)
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise ServerError(
+                f"{answer.url} answered with something else than JSON",
+                f"is {self.settings.api_url} ({self.settings.origin}) the API of a Prefect server? It ends in /api",
+            ) from error
+
+    def _failure(self, answer: httpx.Response) -> CcsError:
+        said, status = _sentence(answer), answer.status_code
+        if status in (401, 403):
+            return RequestError(
+                f"the server at {self.settings.api_url} refused the login ({status}{': ' + said if said else ''})",
+                "set PREFECT_API_AUTH_STRING (user:password), or PREFECT_API_KEY, to what the server expects",
+                status,
+            )
+        if status == 404 and said in ("", "Not Found"):
+            return RequestError(
+                f"there is nothing at {answer.url.path} on {self.settings.api_url}",
+                f"if no address works, is that ({self.settings.origin}) a Prefect API? It ends in /api",
+                status,
+            )
+        if 400 <= status < 500 and status != 429:
+            return RequestError(f"the server refused: {said or answer.reason_phrase} ({status})", status=status)
+        why = said or answer.reason_phrase or "no reason given"
+        return ServerError(
+            f"the server at {self.settings.api_url} failed: {why} ({status})",
+            "try again; what went wrong is in the server's log",
+        )
+
+    def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
+        url, origin = self.settings.api_url, self.settings.origin
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return UnreachableError(
+                f"no server answers at {url} ({origin}): {_reason(error)}",
+                "start one with: ccs up -d" if not self.settings.flag_api_url else "check the address",
+            )
+        why = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else "the connection broke off"
+        return UnreachableError(
+            f"no answer from the server at {url}: {why}", "look whether the change was made, then try again"
+        )
+
+
+def _reason(error: Exception) -> str:
+    return str(error).removeprefix("[Errno -2] ").removeprefix("[Errno 111] ") or "no connection"
+
+
+def _sentence(answer: httpx.Response) -> str:
+    """What the server said about a failure, in one line; empty when it said nothing readable."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    if not isinstance(body, dict):
+        return ""
+    detail = body.get("exception_detail") or body.get("detail") or body.get("exception_message") or ""
+    if isinstance(detail, list):
+        items = [cast("dict[str, Any]", item) for item in detail if isinstance(item, dict)]
+        return "; ".join(f"{'.'.join(map(str, i.get('loc', [])[1:]))}: {i.get('msg', '')}" for i in items)
+    return " ".join(str(detail).split())[:1000]

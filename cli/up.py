@@ -1,0 +1,87 @@
+"""`ccs up` and `ccs down`: everything on one machine."""
+
+import signal
+import socket
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from ccs.cli import embedded, provision
+from ccs.cli.api import Api
+from ccs.cli.app import FRAME, Command, Session
+from ccs.cli.errors import ServerError
+from ccs.cli.options import Pool
+from ccs.cli.output import say, show_one
+from ccs.cli.process import Process
+from ccs.cli.settings import Settings
+
+app = typer.Typer(**FRAME)
+
+
+@app.command("up", cls=Command, epilog="Example:  ccs up -d")
+def up(
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
+    pool: Pool = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NODE", help="Name of the node; the host's.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Runs at a time.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Of the server; 4200 or next.")] = None,
+    claude: Annotated[str | None, typer.Option("--claude", metavar="PATH", help="The claude program to run.")] = None,
+) -> None:
+    """Start what is needed on this machine: server, pool and one node; wait until they are ready.
+
+    Where a server is configured, only a node is started. Without -d it shows the node's log until Ctrl-C.
+    """
+    settings = Session.settings()
+    with embedded.alone(settings.home):
+        url = embedded.ensure_server(settings, port)
+        chosen = pool or settings.pool
+        at = Settings(settings.env, url)
+        api = Api(at)
+        provision.provision(api, chosen)
+        api.close()
+        node = embedded.ensure_node(settings, url, chosen, name or socket.gethostname(), limit, claude)
+    say(f"ready. UI: {at.ui_url}")
+    if detach:
+        shown = {"api_url": url, "ui_url": at.ui_url, "pool": chosen, "node": node.facts["name"]}
+        show_one(shown, lambda _: "stop it with: ccs down")
+        return
+    _stay(node, settings)
+
+
+@app.command("down", cls=Command, epilog="Example:  ccs down --now")
+def down(
+    now: Annotated[bool, typer.Option("--now", help="End the runs under way; do not wait for them.")] = False,
+) -> None:
+    """Stop the nodes, once their runs have finished, and the server that `ccs up` started."""
+    settings = Session.settings()
+    with embedded.alone(settings.home):
+        own, nodes = embedded.server(settings.home), embedded.nodes(settings.home)
+        if not (own.alive or any(n.alive for n in nodes)):
+            say("nothing to stop")
+        for node in nodes:
+            embedded.stop_node(node, settings, now)
+        embedded.stop_server(own)
+
+
+def _stay(node: Process, settings: Settings) -> None:
+    """Show the node's log until Ctrl-C (or SIGTERM), then stop everything; a second Ctrl-C ends the runs."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    say("Ctrl-C stops it")
+    try:
+        with node.log.open("rb") as log:
+            while node.alive:
+                sys.stderr.write(log.read().decode("utf-8", "replace"))
+                sys.stderr.flush()
+                time.sleep(0.3)
+    except KeyboardInterrupt:
+        say("")
+    ended = not node.alive
+    try:
+        down(now=False)
+    except KeyboardInterrupt:
+        down(now=True)
+    if ended:
+        raise ServerError("the node ended by itself", f"its log is {node.log}")

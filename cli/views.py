@@ -1,0 +1,142 @@
+"""What a job, a task, a run and a node look like in a result."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ccs.cli.api import Json
+from ccs.cli.lookup import tasks_of
+from ccs.cli.schedule import describe, in_words
+
+ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+
+
+def job(deployment: Json) -> Json:
+    """A job in a list."""
+    spec = _filled(deployment, (deployment.get("parameters") or {}).get("job") or {}, "Job")
+    return {
+        "id": deployment["id"],
+        "name": deployment["name"],
+        "description": spec.get("description") or deployment.get("description") or "",
+        "tags": deployment.get("tags") or [],
+        "paused": bool(deployment.get("paused")),
+        "profile": spec.get("profile"),
+        "working_directory": spec.get("working_directory"),
+        "on_failure": spec.get("on_failure"),
+        "timeout": spec.get("timeout"),
+        "tasks": len(tasks_of(deployment)),
+        "schedules": [schedule(s) for s in deployment.get("schedules") or []],
+        "pool": deployment.get("work_pool_name"),
+        "created": deployment.get("created"),
+        "updated": deployment.get("updated"),
+    }
+
+
+def schedule(stored: Json) -> Json:
+    """A schedule of a job."""
+    kinds = {k: v for k, v in stored["schedule"].items() if k in ("cron", "interval", "rrule", "timezone")}
+    only = (stored.get("parameters") or {}).get("only")
+    return {
+        "id": stored.get("id"),
+        "active": stored.get("active", True),
+        "in_words": describe(stored["schedule"]),
+        **kinds,
+        **({"only": only} if only else {}),
+    }
+
+
+def task(deployment: Json, spec: Json) -> Json:
+    """A task with the name of its job."""
+    filled = {k: v for k, v in _filled(deployment, spec, "Task").items() if v is not None}
+    return {"id": spec["id"], "job": deployment["name"], **{k: v for k, v in filled.items() if k != "id"}}
+
+
+def tasks(deployment: Json) -> list[Json]:
+    """The tasks of a job, in order."""
+    return [task(deployment, spec) for spec in tasks_of(deployment)]
+
+
+def run(flow_run: Json, rows: list[Json] | None, ui_url: str) -> Json:
+    """A run with what its tasks cost."""
+    spec = (flow_run.get("parameters") or {}).get("job")
+    state = flow_run.get("state") or {}
+    return {
+        "id": flow_run["id"],
+        "name": flow_run["name"],
+        "job": spec.get("name") if isinstance(spec, Mapping) else None,
+        "only": (flow_run.get("parameters") or {}).get("only") or [],
+        "status": flow_run.get("state_name") or "Unknown",
+        "reason": state.get("message") or "",
+        "expected": flow_run.get("expected_start_time"),
+        "started": flow_run.get("start_time"),
+        "ended": flow_run.get("end_time"),
+        "duration_seconds": _duration(flow_run),
+        "cost_usd": _total(rows, "cost_usd"),
+        "turns": _total(rows, "turns"),
+        "pool": flow_run.get("work_pool_name"),
+        "url": f"{ui_url}/runs/flow-run/{flow_run['id']}",
+    }
+
+
+def node(worker: Json, pool: str, now: datetime) -> Json:
+    """A node, and whether it is alive."""
+    return {
+        "id": worker["id"],
+        "name": worker["name"],
+        "pool": pool,
+        "status": "online" if is_live(worker, now) else "offline",
+        "last_heartbeat": worker.get("last_heartbeat_time"),
+    }
+
+
+def is_live(worker: Json, now: datetime) -> bool:
+    """Whether a worker takes runs: online, and its last heartbeat is not overdue."""
+    beat = worker.get("last_heartbeat_time")
+    if worker.get("status") != "ONLINE" or not beat:
+        return False
+    return now - datetime.fromisoformat(beat) < timedelta(seconds=3 * (worker.get("heartbeat_interval_seconds") or 30))
+
+
+def ago(time: str | None) -> str:
+    """How long ago, or until when, in one unit."""
+    if not time:
+        return ""
+    passed = (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
+    size = abs(passed)
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if size >= length:
+            text = f"{size // length:.0f}{unit}"
+            break
+    else:
+        text = f"{size:.0f}s"
+    return f"{text} ago" if passed >= 0 else f"in {text}"
+
+
+def span(seconds: float | None) -> str:
+    """A duration in words, a short one to the tenth of a second; empty when there is none."""
+    if seconds is None:
+        return ""
+    return f"{seconds:.1f}s" if 0 < seconds < 10 else in_words(seconds)
+
+
+def dollars(cost: float | None) -> str:
+    """A cost in US dollars; empty when there is none."""
+    return "" if cost is None else f"${cost:.4f}" if cost < 1 else f"${cost:.2f}"
+
+
+def _duration(flow_run: Json) -> float | None:
+    if not flow_run.get("start_time"):
+        return None
+    return round(float(flow_run.get("total_run_time") or flow_run.get("estimated_run_time") or 0), 3)
+
+
+def _total(rows: list[Json] | None, key: str) -> Any:
+    numbers = [row[key] for row in rows or [] if isinstance(row.get(key), int | float)]
+    return round(sum(numbers), 6) if numbers else None
+
+
+def _filled(deployment: Json, spec: Json, model: str) -> Json:
+    """The spec with the defaults that the deployment's own schema gives."""
+    schema = (deployment.get("parameter_openapi_schema") or {}).get("definitions") or {}
+    properties = (schema.get(model) or {}).get("properties") or {}
+    return {**{k: p["default"] for k, p in properties.items() if "default" in p}, **spec}

@@ -1,0 +1,117 @@
+"""Changes at the same time: none is lost, and a holder that died is not waited for for ever."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from cli_world import Cli
+
+from ccs.cli import lock
+from ccs.cli.api import Api
+from ccs.cli.errors import RequestError
+from ccs.cli.settings import Settings
+
+
+@pytest.fixture
+def api(server_url: str) -> Iterator[Api]:
+    api = Api(Settings({"PREFECT_API_URL": server_url}))
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def ccs(server_url: str) -> Cli:
+    return Cli({"PREFECT_API_URL": server_url}).provisioned()
+
+
+def test_twenty_tasks_created_at_once_are_twenty_tasks(ccs: Cli) -> None:
+    ccs.ok("jobs", "create", "--name", "crowd")
+    names = [f"task {number}" for number in range(20)]
+    children = [ccs.start("tasks", "create", "--job", "crowd", "--name", n, "--prompt", n) for n in names]
+    ends = [(child.communicate(timeout=120)[1], child.returncode) for child in children]
+    assert [code for _, code in ends] == [0] * 20, ends
+    tasks = ccs.ok("jobs", "tasks", "crowd").json
+    assert sorted(t["name"] for t in tasks) == sorted(names)
+    assert all(t["prompt"] == t["name"] for t in tasks)
+
+
+def test_changes_of_different_kinds_at_once_all_arrive(ccs: Cli) -> None:
+    ccs.ok("jobs", "create", "--name", "mixed")
+    for name in ("a", "b"):
+        ccs.ok("tasks", "create", "--job", "mixed", "--name", name, "--prompt", name)
+    children = [
+        ccs.start("tasks", "disable", "mixed/a"),
+        ccs.start("tasks", "update", "mixed/b", "--model", "opus"),
+        ccs.start("tasks", "create", "--job", "mixed", "--name", "c", "--prompt", "c"),
+        ccs.start("jobs", "update", "mixed", "--description", "changed"),
+    ]
+    for child in children:
+        assert child.wait(timeout=120) == 0
+        child.communicate()
+    job = ccs.ok("jobs", "get", "mixed").json
+    assert job["description"] == "changed"
+    assert [(t["name"], t["enabled"], t["model"]) for t in job["tasks"]] == [
+        ("a", False, "sonnet"),
+        ("b", True, "opus"),
+        ("c", True, "sonnet"),
+    ]
+
+
+def test_of_two_jobs_created_at_once_with_one_name_one_is_refused(ccs: Cli) -> None:
+    children = [ccs.start("jobs", "create", "--name", "race", "--description", str(n)) for n in range(4)]
+    codes = [(child.communicate(timeout=120), child.returncode)[1] for child in children]
+    assert sorted(codes) == [0, 1, 1, 1]
+
+
+def test_nothing_is_left_of_a_lock(api: Api) -> None:
+    with lock.held(api, "left-over", "a thing"):
+        assert api.get("/variables/name/ccs_lock_left_over")
+    with pytest.raises(RequestError):
+        api.get("/variables/name/ccs_lock_left_over")
+
+
+def test_a_lock_that_a_dead_holder_left_is_broken(
+    api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lock, "LIFETIME", 2.0)
+    dead = {"name": "ccs_lock_dead", "value": {"host": "elsewhere", "pid": 1, "user": "nobody"}}
+    api.post("/variables/", dead)
+    with lock.held(api, "dead", "job 'x'"):
+        pass
+    assert "broke the lock on job 'x' that nobody on elsewhere (process 1) left behind" in capsys.readouterr().err
+
+
+def test_who_must_wait_is_told_for_whom(api: Api, server_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    other = Api(Settings({"PREFECT_API_URL": server_url}))
+    entered = threading.Event()
+
+    def hold() -> None:
+        with lock.held(other, "busy", "job 'x'"):
+            entered.set()
+            time.sleep(4)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    entered.wait(30)
+    with lock.held(api, "busy", "job 'x'"):
+        pass
+    holder.join()
+    other.close()
+    assert "to finish changing job 'x'" in capsys.readouterr().err
+
+
+def test_a_holder_whose_lock_was_taken_writes_nothing(api: Api) -> None:
+    with lock.held(api, "taken", "job 'x'") as held:
+        variable = api.get("/variables/name/ccs_lock_taken")
+        api.delete(f"/variables/{variable['id']}")
+        api.post("/variables/", {"name": "ccs_lock_taken", "value": {}})
+        with pytest.raises(RequestError, match="nothing was changed"):
+            held.check()
+    api.delete(f"/variables/{api.get('/variables/name/ccs_lock_taken')['id']}")
+
+
+def test_a_holder_that_is_too_slow_writes_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "SAFE", -10.0)
+    with lock.held(api, "slow", "job 'x'") as held, pytest.raises(RequestError, match="too slow"):
+        held.check()

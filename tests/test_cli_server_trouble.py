@@ -1,0 +1,169 @@
+"""A server that fails: the documented exit codes, one clear sentence, and retries only where they are safe."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cli_world import CCS, Cli
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class BadServer:
+    """Answers every request with the next of its answers, and with the last one from then on."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.asked: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        outer, left = self, list(answers)
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                outer.asked.append(f"{self.command} {self.path}")
+                outer.headers.append(dict(self.headers))
+                (left.pop(0) if len(left) > 1 else left[0])(self)
+
+            do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/api"
+
+
+def gives(status: int, body: object = None, kind: str = "application/json") -> Answer:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        request.send_response(status)
+        request.send_header("Content-Type", kind)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
+
+    return answer
+
+
+def drops(request: BaseHTTPRequestHandler) -> None:
+    request.connection.shutdown(socket.SHUT_RDWR)
+    request.close_connection = True
+
+
+@contextmanager
+def bad(*answers: Answer) -> Iterator[tuple[BadServer, Cli]]:
+    server = BadServer(*answers)
+    threading.Thread(target=server.server.serve_forever, daemon=True).start()
+    try:
+        yield server, Cli({"PREFECT_API_URL": server.url})
+    finally:
+        server.server.shutdown()
+        server.server.server_close()
+
+
+EMPTY = gives(200, {"results": [], "count": 0})
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "says"),
+    [
+        (gives(401, {"detail": "Unauthorized"}), 1, "refused the login (401: Unauthorized)"),
+        (gives(403), 1, "refused the login (403)"),
+        (gives(404, {"detail": "Not Found"}), 1, "there is nothing at"),
+        (gives(409, {"detail": "Job is odd"}), 1, "Job is odd"),
+        (gives(422, {"exception_detail": [{"loc": ["body", "limit"], "msg": "too big"}]}), 1, "limit: too big"),
+        (gives(429), 2, "failed"),
+        (gives(500, {"exception_message": "Internal Server Error"}), 2, "Internal Server Error"),
+        (gives(500, b"<html>", "text/html"), 2, "failed: Internal Server Error (500)"),
+        (gives(503), 2, "Service Unavailable"),
+        (gives(200, b"<html>hello</html>", "text/html"), 2, "something else than JSON"),
+        (drops, 3, "the connection broke off"),
+    ],
+)
+def test_each_failure_has_its_exit_code_and_one_sentence(answer: Answer, code: int, says: str) -> None:
+    with bad(answer) as (_, ccs):
+        said = ccs("jobs", "list")
+    assert said.code == code
+    assert says in said.err
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    assert len(said.err.strip().splitlines()) <= 2
+
+
+@pytest.mark.parametrize("trouble", [gives(503), gives(429), drops])
+def test_a_question_is_asked_again_while_the_server_is_busy(trouble: Answer) -> None:
+    with bad(trouble, trouble, EMPTY) as (server, ccs):
+        assert ccs.ok("jobs", "list").json == {"jobs": []}
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("trouble", [gives(500), gives(400, {"detail": "no"})])
+def test_a_question_that_failed_for_good_is_asked_once(trouble: Answer) -> None:
+    with bad(trouble) as (server, ccs):
+        ccs("jobs", "list")
+    assert len(server.asked) == 1
+
+
+def test_what_would_be_done_twice_is_not_sent_twice() -> None:
+    kind, schema = {"id": "1"}, {"id": "2", "block_type_id": "1"}
+    missing = gives(404, {"detail": "no"})
+    with bad(missing, gives(200, kind), gives(201, schema), drops) as (server, ccs):
+        assert ccs("profiles", "create", "new", "--env", "A=b").code == 3
+    assert server.asked.count("POST /api/block_documents/") == 1
+
+
+def test_a_list_takes_at_most_two_requests() -> None:
+    for noun in ("jobs", "tasks", "runs", "profiles"):
+        with bad(EMPTY if noun != "profiles" else gives(200, [])) as (server, ccs):
+            ccs.ok(noun, "list")
+            assert len(server.asked) <= 2
+
+
+def test_credentials_go_with_every_request() -> None:
+    with bad(EMPTY) as (server, ccs):
+        ccs.ok("jobs", "list", PREFECT_API_AUTH_STRING="me:pass")
+        ccs.ok("jobs", "list", PREFECT_API_KEY="key")
+    assert [h["Authorization"] for h in server.headers] == ["Basic bWU6cGFzcw==", "Bearer key"]
+
+
+def test_without_a_server_the_next_step_is_named() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        said = Cli({"PREFECT_API_URL": f"http://127.0.0.1:{probe.getsockname()[1]}/api"})("health")
+    assert said.code == 3
+    assert "ccs up -d" in said.err
+
+
+def test_health_is_one_request() -> None:
+    with bad(gives(200, True)) as (server, ccs):
+        assert ccs.ok("health").json["healthy"] is True
+    assert server.asked == ["GET /api/health"]
+
+
+def test_answers_of_an_unexpected_shape_give_a_sentence() -> None:
+    with bad(gives(200, {"other": 1})) as (_, ccs):
+        said = ccs("jobs", "list")
+    assert said.code == 2
+    assert "Traceback" not in said.err
+    with bad(gives(200, {"other": 1})) as (_, ccs):
+        assert "Traceback" in ccs("jobs", "list", "-vv").err
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    many = [{"id": str(i), "name": f"job {i}", "parameters": {}, "schedules": []} for i in range(2000)]
+    with bad(gives(200, {"results": many, "count": 2000})) as (_, ccs):
+        child = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", f"{CCS} jobs list --limit 2000 | head -1"],
+            env={**os.environ, **ccs.env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (child.returncode, child.stdout, child.stderr) == (0, "{\n", "")

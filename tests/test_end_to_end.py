@@ -1,0 +1,158 @@
+"""What the README promises, typed as it says: `ccs up`, a job, runs from every side, `ccs down`, nothing left."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from claude_fixtures import bundled_claude, processes_with
+from fake_anthropic import FakeApi
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parent.parent
+KEY = "sk-ant-api03-EndToEnd9Kd8Xw2Pm5Ra7Lt4Vb6Qc1"
+SECRET = 'a "secret" kept on the server, 7Hn3'
+
+
+class Machine:
+    """A machine of its own: a home, a repository, and what a user types there."""
+
+    def __init__(self, home: Path, api: FakeApi) -> None:
+        self.home, self.api = home, api
+        self.app = home / "app"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = str(probe.getsockname()[1])
+        inherited = {name: os.environ[name] for name in ("LANG", "TZ") if name in os.environ}
+        self.env = inherited | {
+            "HOME": str(home),
+            "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin",
+            "CCS_CLAUDE": bundled_claude(),
+            "ANTHROPIC_API_KEY": KEY,
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "TMPDIR": str(home),
+        }
+
+    def type(self, *command: str, cwd: Path | None = None, stdin: str = "", expect: int | None = 0) -> str:
+        """Run a command; its standard output. `expect` is the exit code."""
+        folder = cwd or self.app
+        done = subprocess.run(
+            command,
+            env={**self.env, "PWD": str(folder)},
+            cwd=folder,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert expect is None or done.returncode == expect, (
+            f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        return done.stdout
+
+    def json(self, *command: str) -> Any:
+        return json.loads(self.type(*command))
+
+
+def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
+    """What `holds` gives, as soon as it is true."""
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    home = tmp_path_factory.mktemp("home")
+    with FakeApi() as api:
+        machine = Machine(home, api)
+        subprocess.run(["git", "init", "-q", str(machine.app)], check=True)
+        try:
+            machine.type("ccs", "up", "-d", "--port", machine.port)
+            machine.type(
+                *("ccs", "profiles", "create", "anthropic", "--env", "ANTHROPIC_API_KEY=env:ANTHROPIC_API_KEY"),
+                *("--env", f"ANTHROPIC_BASE_URL={api.url}", "--env", "IS_SANDBOX=1", "--secret", "MORE"),
+                stdin=SECRET + "\n",
+            )
+            yield machine
+        finally:
+            machine.type("ccs", "down", "--now", expect=None)
+        until(lambda: not processes_with(f"HOME={home}"))
+
+
+def test_the_first_job_works_as_the_readme_prints_it(machine: Machine) -> None:
+    machine.type("ccs", "up", "-d")  # again: nothing to do
+    machine.type(
+        *("ccs", "jobs", "create", "--name", "nightly", "--working-directory", "~/app", "--profile", "anthropic"),
+        *("--cron", "0 9 * * 1-5", "--timezone", "Europe/Amsterdam"),
+    )
+    for name in ("triage", "fix"):
+        machine.type("ccs", "tasks", "create", "--job", "nightly", "--name", name, "--prompt", f"do {name}")
+    first = machine.json("ccs", "jobs", "run", "nightly", "--wait")
+    assert [(t["task"], t["verdict"]) for t in first["tasks"]] == [("triage", "ok"), ("fix", "ok")]
+    assert len(machine.json("ccs", "jobs", "get", "nightly")["next"]) == 3
+    said = machine.type("prefect", "deployment", "run", "job/nightly")
+    run = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", said)
+    assert run is not None
+    log = machine.type("ccs", "runs", "logs", run[0], "-f")
+    assert "Hello from fake" in log
+    assert machine.json("ccs", "runs", "get", run[0][:8])["status"] == "Completed"
+    assert {r["job"] for r in machine.json("ccs", "runs", "list")["runs"]} == {"nightly"}
+
+
+def test_the_example_jobs_deploy_and_run(machine: Machine) -> None:
+    machine.type("prefect", "deploy", "--all", cwd=ROOT)
+    names = {job["name"] for job in machine.json("ccs", "jobs", "list")["jobs"]}
+    assert {"example-review", "example-nightly"} <= names
+    machine.type("ccs", "jobs", "update", "example-review", "--profile", "anthropic")
+    assert machine.json("ccs", "jobs", "run", "example-review", "--wait")["status"] == "Completed"
+
+
+def test_cancelling_from_prefect_kills_everything_the_run_started(machine: Machine) -> None:
+    mark = f"7{os.getpid()}.25"
+    busy = {
+        "tool": "Bash",
+        "input": {
+            "command": f"(setsid sleep {mark} &) ; nohup sleep {mark} & python3 -c 'import time; time.sleep({mark})'"
+        },
+    }
+    machine.api.rules = [["stay busy", busy]]
+    machine.type(
+        "ccs", "jobs", "create", "--name", "busy", "--working-directory", str(machine.app), "--profile", "anthropic"
+    )
+    machine.type("ccs", "tasks", "create", "--job", "busy", "--name", "stay", "--prompt", "stay busy")
+    run = machine.json("ccs", "jobs", "run", "busy")["id"]
+    until(lambda: len(processes_with(mark)) >= 3)
+    machine.type("prefect", "flow-run", "cancel", run)
+    ended = until(lambda: [r for r in [machine.json("ccs", "runs", "get", run)] if r["status"] == "Cancelled"])[0]
+    until(lambda: not processes_with(mark), 20)
+    assert [t["verdict"] for t in ended["tasks"]] == ["cancelled"]
+
+
+def test_no_secret_is_anywhere_but_in_claudes_environment(machine: Machine) -> None:
+    show = {"text": f"key {KEY}", "tool": "Bash", "input": {"command": "echo $ANTHROPIC_API_KEY; echo $MORE; ps auxww"}}
+    machine.api.rules = [["leak", [show, {"text": f"it is {SECRET}; {{{{last}}}}"}]]]
+    machine.type(
+        "ccs", "jobs", "create", "--name", "leaky", "--working-directory", str(machine.app), "--profile", "anthropic"
+    )
+    machine.type("ccs", "tasks", "create", "--job", "leaky", "--name", "leak", "--prompt", "leak")
+    ended = machine.json("ccs", "jobs", "run", "leaky", "--wait")
+    assert ended["status"] == "Completed"
+    assert any(KEY in r["headers"].values() for r in machine.api.requests)
+    spellings = [form.encode() for secret in (KEY, SECRET) for form in (secret, json.dumps(secret)[1:-1])]
+    for folder in (machine.home / ".prefect", machine.home / ".ccs"):
+        for path in (p for p in folder.rglob("*") if p.is_file()):
+            data = path.read_bytes()
+            assert not [s for s in spellings if s in data], path
+    shown = machine.type("ccs", "profiles", "get", "anthropic") + machine.type("ccs", "runs", "logs", ended["id"])
+    assert not [s for s in spellings if s.decode() in shown]
