@@ -117,7 +117,6 @@ def test_the_stream_decides_first_and_the_exit_code_second(
         ([INIT], "idle", Reason.TIMEOUT_IDLE),
         ([INIT, SAID], "own_timeout", Reason.TIMEOUT),
         ([INIT, SAID], "timeout", Reason.TIMEOUT),
-        ([INIT], "unknown_command", Reason.SPAWN),
         ([INIT, RESULT, INIT], "own_timeout", Reason.TIMEOUT),
         # the work was done when we stopped a process that did not want to leave
         ([INIT, RESULT], "lingering", Reason.OK),
@@ -160,11 +159,11 @@ def test_denials_are_counted_once() -> None:
             "not finished after 60 s while the tool Bash",
         ),
         (
-            {"records": [INIT], "halt": "unknown_command", "prompt": "/rev x"},
+            {"records": [INIT], "is_command": True, "prompt": "/rev x"},
             "no command /rev in /app; similar ones are /review",
         ),
         (
-            {"records": [INIT], "halt": "unknown_command", "prompt": "/zzz"},
+            {"records": [INIT], "is_command": True, "prompt": "/zzz"},
             "repository's own commands need trust_project",
         ),
         ({"records": [INIT], "returncode": -11}, "was killed by signal 11"),
@@ -181,3 +180,17 @@ def test_without_a_result_usage_is_what_the_replies_announced() -> None:
     other = line("assistant", message={"id": "m2", "usage": {"input_tokens": 50, "cache_read_input_tokens": 7}})
     usage = facts_of(INIT, said, said, other).usage(is_partial=True)
     assert (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.is_partial) == (150, 1, 7, True)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reason"), [("/review x", Reason.OK), ("/rev x", Reason.SPAWN), ("/mcp__server__ask", Reason.OK)]
+)
+def test_a_command_that_claude_does_not_know_is_no_success_though_the_model_answered(
+    prompt: str, reason: Reason
+) -> None:
+    assert verdict(INIT, SAID, RESULT, prompt=prompt, is_command=True).reason is reason
+
+
+def test_without_a_list_of_commands_every_command_may_be_known() -> None:
+    init = {name: value for name, value in INIT.items() if name != "slash_commands"}
+    assert verdict(init, SAID, RESULT, prompt="/rev", is_command=True).ok

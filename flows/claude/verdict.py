@@ -65,8 +65,18 @@ class Ending:
     last_stderr: str = ""
 
 
+def is_unknown_command(facts: Facts, request: Request) -> bool:
+    """Whether claude takes the command for a text, which it does silently."""
+    if not request.is_command or "slash_commands" not in facts.init.fields:
+        return False
+    name = command_name(request)
+    return name not in facts.init.texts("slash_commands") and not name.startswith("mcp__")  # servers bring theirs later
+
+
 def judge(facts: Facts, ending: Ending, request: Request) -> Verdict:
     """The verdict on an attempt whose process was started and has ended."""
+    if ending.halt != "cancelled" and is_unknown_command(facts, request):  # even if it ended before we could stop it
+        return Verdict(Reason.SPAWN, _unknown_command(facts, request))
     if ending.halt and ending.halt != "lingering":
         return _halted(ending.halt, ending.tool, facts, request)
     if facts.result is None or facts.turn_open:
@@ -98,8 +108,6 @@ def _halted(halt: Halt, running: str | None, facts: Facts, request: Request) -> 
                 f"claude wrote nothing in its first {request.first_output_timeout:g} s: look for a hanging hook or "
                 "MCP server, or raise first_output_timeout",
             )
-        case "unknown_command":
-            return Verdict(Reason.SPAWN, _unknown_command(facts, request))
         case _:
             hint = ": raise idle_timeout if the tool needs longer" if running else ": the API is silent"
             return Verdict(Reason.TIMEOUT_IDLE, f"no output for {request.idle_timeout:g} s{tool}{hint}")
