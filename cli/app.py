@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from ccs.cli import output, settings
-from ccs.cli.api import Api
 from ccs.cli.errors import NotFoundError, RequestError
+
+if TYPE_CHECKING:
+    from ccs.cli.api import Api
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,7 +20,7 @@ class Session:
     """What the options of this call chose, and its connection."""
 
     api_url: str | None = None
-    _api: Api | None = None
+    _api: "Api | None" = None
 
     @classmethod
     def reset(cls) -> None:
@@ -40,9 +42,11 @@ class Session:
         return settings.load(cls.api_url)
 
     @classmethod
-    def api(cls) -> Api:
+    def api(cls) -> "Api":
         """The server this call talks to."""
         if cls._api is None:
+            from ccs.cli.api import Api
+
             cls._api = Api(cls.settings())
         return cls._api
 

@@ -111,8 +111,6 @@ def create(api: Api, spec: Json, pool: str, schedules: list[Json]) -> Json:
     """Create the deployment of a new job; RequestError when the name is taken or something it names is missing."""
     from uuid import NAMESPACE_URL, uuid5
 
-    from ccs.flows.spec import parameter_schema
-
     job = checked(spec)
     require_profiles(api, dump(job))
     if api.pool(pool) is None:
@@ -120,21 +118,26 @@ def create(api: Api, spec: Json, pool: str, schedules: list[Json]) -> Json:
     with lock.held(api, str(uuid5(NAMESPACE_URL, f"ccs:{job.name}")), f"job {job.name!r}"):
         if api.jobs(1, name=job.name)[0]:
             raise RequestError(f"there is a job {job.name!r} already", f"change it with: ccs jobs update {job.name!r}")
-        return api.create_job(
-            {
-                "name": job.name,
-                "description": job.description,
-                "tags": job.tags,
-                "entrypoint": "ccs.flows.job:job",
-                "path": None,
-                "pull_steps": [],
-                "work_pool_name": pool,
-                "parameters": {"job": dump(job), "only": []},
-                "parameter_openapi_schema": parameter_schema(),
-                "enforce_parameter_schema": True,
-                "schedules": schedules,
-            }
-        )
+        return api.create_job(deployment_of(job, pool, schedules))
+
+
+def deployment_of(job: "Job", pool: str, schedules: list[Json]) -> Json:
+    """What Prefect is told to create a job: entrypoint, parameters and their schema, pool, schedules."""
+    from ccs.flows.spec import parameter_schema
+
+    return {
+        "name": job.name,
+        "description": job.description,
+        "tags": job.tags,
+        "entrypoint": "ccs.flows.job:job",
+        "path": None,
+        "pull_steps": [],
+        "work_pool_name": pool,
+        "parameters": {"job": dump(job), "only": []},
+        "parameter_openapi_schema": parameter_schema(),
+        "enforce_parameter_schema": True,
+        "schedules": schedules,
+    }
 
 
 def require_profiles(api: Api, spec: Json) -> None:

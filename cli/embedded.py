@@ -114,7 +114,7 @@ def ensure_node(settings: Settings, url: str, pool: str, name: str, limit: int |
         say(f"node: {name} runs already")
         return node
     say(f"node: starting {name} for pool {pool!r} (log: {node.log}) …")
-    env = {**settings.env, "PREFECT_API_URL": url, **({"CCS_CLAUDE": _executable(claude)} if claude else {})}
+    env = {**settings.env, "PREFECT_API_URL": url, **({"CCS_CLAUDE": claude} if claude else {})}
     limited = ["--limit", str(limit)] if limit else []
     begin = node.log_size()
     node.start([sys.executable, "-m", "ccs.deployments.node", "--pool", pool, "--name", name, *limited], env, facts)
@@ -195,7 +195,8 @@ def _underway(settings: Settings, node: Process) -> str:
     return f" ({count} under way on the server)"
 
 
-def _executable(path: str) -> str:
+def executable(path: str) -> str:
+    """The absolute path of a program; RequestError when it is none."""
     found = Path(path).expanduser().absolute()
     if not (found.is_file() and os.access(found, os.X_OK)):
         raise RequestError(f"--claude {path} is not an executable file", "give the path of the claude program")

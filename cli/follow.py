@@ -144,7 +144,10 @@ def text_of(line: Json) -> str:
 
 def is_news(line: Json) -> bool:
     """Whether a line tells a person more than Prefect's bookkeeping; with -v every line does."""
-    return Talk.verbosity > 0 or not _BOOKKEEPING.match(str(line["message"]))
+    message = str(line["message"])
+    if line["name"] == "prefect.task_runs" and message.startswith("Finished in state"):
+        return Talk.verbosity > 0  # what it says was said before
+    return Talk.verbosity > 0 or not _BOOKKEEPING.match(message)
 
 
 class Watch:

@@ -11,19 +11,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from ccs.cli.api import Api
 from ccs.cli.errors import RequestError
 from ccs.cli.output import say
+from ccs.cli.process import born
 
-LIFETIME = 30.0
-"""Seconds after which a lock is taken from its holder."""
+LIFETIME = 120.0
+"""Seconds after which a lock is taken from a holder of whom nothing is known."""
 
-SAFE = LIFETIME / 2
-"""Seconds in which a holder may still write; the rest is for a slow server."""
+SAFE = 30.0
+"""Seconds in which a holder may still write; a server on SQLite may take another minute to do it."""
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds to wait for a lock."""
 
 
@@ -60,7 +62,14 @@ def held(api: Api, identity: str, what: str) -> Iterator[Lock]:
 
 
 def _acquire(api: Api, name: str, what: str) -> Lock:
-    body = {"name": name, "value": {"host": socket.gethostname(), "pid": os.getpid(), "user": _user()}, "tags": ["ccs"]}
+    own = {
+        "host": socket.gethostname(),
+        "space": _space(),
+        "pid": os.getpid(),
+        "born": born(os.getpid()),
+        "user": _user(),
+    }
+    body = {"name": name, "value": own, "tags": ["ccs"]}
     started, told = time.monotonic(), False
     while True:
         holder = _read(api, name)
@@ -71,7 +80,7 @@ def _acquire(api: Api, name: str, what: str) -> Lock:
                 if error.status != 409:
                     raise
             continue
-        if _age(api, holder) > LIFETIME:
+        if _age(api, holder) > LIFETIME or _is_dead(holder, own):
             if api.delete(f"/variables/{holder['id']}"):
                 say(f"broke the lock on {what} that {_who(holder)} left behind")
             continue
@@ -96,6 +105,22 @@ def _read(api: Api, name: str) -> dict[str, Any] | None:
 
 def _age(api: Api, variable: dict[str, Any]) -> float:
     return (api.server_time - datetime.fromisoformat(variable["created"])).total_seconds()
+
+
+def _is_dead(variable: dict[str, Any], own: dict[str, Any]) -> bool:
+    """Whether the holder was a process of this machine that is no more."""
+    value = variable.get("value")
+    if not isinstance(value, dict) or any(value.get(k) != own[k] for k in ("host", "space")):
+        return False
+    return isinstance(value.get("pid"), int) and born(value["pid"]) != value.get("born")
+
+
+def _space() -> str:
+    """Where process ids are counted: containers of one host name each count their own."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _who(variable: dict[str, Any]) -> str:

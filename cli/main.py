@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -97,6 +96,8 @@ def _usage(error: Any) -> int:
 
 def _tell(message: str, hint: str, code: int) -> int:
     if Talk.verbosity >= 2:
+        import traceback
+
         traceback.print_exc()
     say(f"ccs: {message}")
     if hint:

@@ -153,10 +153,11 @@ def _cell(value: object) -> str:
 
 
 def _fitted(rows: list[list[str]], width: int) -> list[list[str]]:
-    """Cut the widest columns until the table fits; nothing is cut below 8 characters."""
+    """Cut the widest columns until the table fits, down to 8 characters; the first is a name to type, and stays."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 8:
-        widths[widths.index(max(widths))] -= 1
+    for first in (1, 0):  # unless nothing else helps
+        while sum(widths) + 2 * (len(widths) - 1) > width and max(widths[first:], default=0) > 8:
+            widths[widths.index(max(widths[first:]), first)] -= 1
     dots = "…" if (sys.stdout.encoding or "").lower().startswith("utf") else "~"
     return [
         [cell if len(cell) <= w else cell[: w - 1] + dots for cell, w in zip(row, widths, strict=True)] for row in rows

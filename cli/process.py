@@ -39,7 +39,7 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether this very process runs: the same pid, and born at the same time."""
-        return bool(self.pid) and _born(self.pid) == self.born
+        return bool(self.pid) and born(self.pid) == self.born
 
     def start(self, command: Sequence[str], env: Mapping[str, str], facts: Mapping[str, str]) -> None:
         """Start it in a session of its own, and remember it."""
@@ -50,7 +50,7 @@ class Process:
             )
         self.pid, self.facts = child.pid, dict(facts)
         child.returncode = 0  # it is not waited for: it outlives this process
-        self.born = _born(self.pid) or ""
+        self.born = born(self.pid) or ""
         self._save()
 
     def stopped(self) -> None:
@@ -96,7 +96,7 @@ class Process:
         fresh.replace(self.file)
 
 
-def _born(pid: int) -> str | None:
+def born(pid: int) -> str | None:
     """When a process was born, in whatever form the system tells it; None when it is gone, or only not yet reaped."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

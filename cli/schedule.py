@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ccs.cli import cron as crons
 from ccs.cli.errors import RequestError
@@ -58,13 +57,14 @@ def check_zone(name: str) -> str:
     """The name itself; RequestError, with close names, when it is not a region of the IANA database."""
     if name == "UTC":
         return name
+    from zoneinfo import ZoneInfo, available_timezones
+
     if "/" in name and not name.startswith(("/", "posix/", "right/", "SystemV/", "Etc/GMT")) and ".." not in name:
         try:
             return ZoneInfo(name).key
         except (OSError, ValueError, KeyError):
             pass  # said below, with the names that come close
     from difflib import get_close_matches
-    from zoneinfo import available_timezones
 
     regions = {z for z in available_timezones() if "/" in z}
     cities = {z.rpartition("/")[2].casefold(): z for z in sorted(regions)}
@@ -88,6 +88,8 @@ def describe(schedule: Mapping[str, Any]) -> str:
 
 def fire_times(schedule: Mapping[str, Any], after: datetime, count: int = 3) -> list[datetime]:
     """The next times a stored schedule comes due, in its own zone; none for a recurrence rule."""
+    from zoneinfo import ZoneInfo
+
     try:
         zone: tzinfo = ZoneInfo(schedule.get("timezone") or "UTC")
     except (OSError, ValueError, KeyError):

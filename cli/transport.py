@@ -1,15 +1,21 @@
 """Requests to the Prefect API: retries where it is safe, and answers turned into sentences."""
 
+import sys
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
-import httpx
-
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.output import say
 from ccs.cli.settings import Settings
+
+# httpx imports its own command line when it can, and with that rich and click: half of its import time.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+import httpx  # noqa: E402
+
+if sys.modules["httpx._main"] is None:
+    del sys.modules["httpx._main"]
 
 _PAUSES = (0.2, 0.6, 1.5)
 """Seconds before each retry; a person waits for them."""
@@ -27,7 +33,7 @@ class Transport:
         self._client = httpx.Client(
             base_url=settings.api_url,
             headers={"User-Agent": "ccs", **settings.headers},
-            timeout=httpx.Timeout(60, connect=5),
+            timeout=httpx.Timeout(90, connect=5),  # a server on SQLite may wait 60 s for its database, then says 503
             verify=settings.verify,
             follow_redirects=True,
         )

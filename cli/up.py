@@ -34,20 +34,20 @@ def up(
     Where a server is configured, only a node is started. Without -d it shows the node's log until Ctrl-C.
     """
     settings = Session.settings()
-    with embedded.alone(settings.home):
-        url = embedded.ensure_server(settings, port)
-        chosen = pool or settings.pool
-        at = Settings(settings.env, url)
-        api = Api(at)
-        provision.provision(api, chosen)
-        api.close()
-        node = embedded.ensure_node(settings, url, chosen, name or socket.gethostname(), limit, claude)
-    say(f"ready. UI: {at.ui_url}")
-    if detach:
-        shown = {"api_url": url, "ui_url": at.ui_url, "pool": chosen, "node": node.facts["name"]}
-        show_one(shown, lambda _: "stop it with: ccs down")
+    program = embedded.executable(claude) if claude else None
+    try:
+        node = _ready(settings, port, pool or settings.pool, name or socket.gethostname(), limit, program)
+        if detach:
+            shown = {k: node.facts[k] for k in ("url", "pool", "name")}
+            show_one(shown, lambda _: "stop it with: ccs down")
+            return
+        _watch(node)
+    except KeyboardInterrupt:
+        if detach:
+            raise
+        _leave()
         return
-    _stay(node, settings)
+    raise ServerError("the node ended by itself", f"its log is {node.log}; stop the rest with: ccs down")
 
 
 @app.command("down", cls=Command, epilog="Example:  ccs down --now")
@@ -65,23 +65,38 @@ def down(
         embedded.stop_server(own)
 
 
-def _stay(node: Process, settings: Settings) -> None:
-    """Show the node's log until Ctrl-C (or SIGTERM), then stop everything; a second Ctrl-C ends the runs."""
+def _ready(
+    settings: Settings, port: int | None, pool: str, name: str, limit: int | None, claude: str | None
+) -> Process:
+    """Have server, pool and node; the node."""
+    with embedded.alone(settings.home):
+        url = embedded.ensure_server(settings, port)
+        at = Settings(settings.env, url)
+        api = Api(at)
+        provision.provision(api, pool)
+        api.close()
+        node = embedded.ensure_node(settings, url, pool, name, limit, claude)
+    say(f"ready. UI: {at.ui_url}")
+    return node
+
+
+def _watch(node: Process) -> None:
+    """Show the node's log until it ends; Ctrl-C, and any other request to end, raises KeyboardInterrupt."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    say("Ctrl-C stops it")
-    try:
-        with node.log.open("rb") as log:
-            while node.alive:
-                sys.stderr.write(log.read().decode("utf-8", "replace"))
-                sys.stderr.flush()
-                time.sleep(0.3)
-    except KeyboardInterrupt:
-        say("")
-    ended = not node.alive
+    with node.log.open("rb") as log:
+        log.seek(0, 2)
+        say("Ctrl-C stops it")
+        while node.alive:
+            sys.stderr.write(log.read().decode("utf-8", "replace"))
+            sys.stderr.flush()
+            time.sleep(0.3)
+
+
+def _leave() -> None:
+    """Stop everything; a second Ctrl-C ends the runs under way."""
+    say("")
     try:
         down(now=False)
     except KeyboardInterrupt:
         down(now=True)
-    if ended:
-        raise ServerError("the node ended by itself", f"its log is {node.log}")

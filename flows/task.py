@@ -122,15 +122,19 @@ def _request(spec: Task, run: Run, environment: Environment, prompt: str) -> Req
         trust_project=run.job.working_directory.trust_project,
         session_id=session_id,
         cwd=run.directory,
-        environment=child_environment(
-            os.environ, environment.values, environment.removed, {"CCS_RUN_ID": run.id, "CCS_NODE": node_name()}
-        ),
+        environment=child_environment(os.environ, environment.values, environment.removed, _marks(run)),
         transcript=state_folder() / "runs" / run.id / f"{slug(spec.name)}-{session_id[:8]}.jsonl",
         timeout=min(spec.timeout, run.time_left),
         first_output_timeout=spec.first_output_timeout,
         idle_timeout=spec.idle_timeout,
         on_denied=spec.on_denied,
     )
+
+
+def _marks(run: Run) -> dict[str, str]:
+    """What tells the node whose process it is, should one be left over."""
+    marks = {"CCS_RUN_ID": run.id, "CCS_NODE": node_name()}
+    return marks | {name: os.environ[name] for name in ("CCS_NODE_PID",) if name in os.environ}
 
 
 def _narrate(event: Event) -> None:

@@ -1,5 +1,8 @@
 """Changes at the same time: none is lost, and a holder that died is not waited for for ever."""
 
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -80,6 +83,17 @@ def test_a_lock_that_a_dead_holder_left_is_broken(
     with lock.held(api, "dead", "job 'x'"):
         pass
     assert "broke the lock on job 'x' that nobody on elsewhere (process 1) left behind" in capsys.readouterr().err
+
+
+def test_a_lock_of_a_process_of_this_machine_that_is_gone_is_broken_at_once(api: Api) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    place = {"host": socket.gethostname(), "space": lock._space()}
+    api.post("/variables/", {"name": "ccs_lock_ended", "value": {**place, "pid": child.pid, "born": "1", "user": "me"}})
+    began = time.monotonic()
+    with lock.held(api, "ended", "job 'x'"):
+        pass
+    assert time.monotonic() - began < lock.LIFETIME / 2
 
 
 def test_who_must_wait_is_told_for_whom(api: Api, server_url: str, capsys: pytest.CaptureFixture[str]) -> None:

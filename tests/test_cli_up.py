@@ -33,7 +33,7 @@ def test_up_starts_everything_twice_is_once_and_down_leaves_nothing(ccs: Cli) ->
     first = ccs.process("up", "-d", "--port", port, "--name", "here", "--limit", "2", timeout=300)
     assert first.code == 0, first
     assert f"ready. UI: http://127.0.0.1:{port}" in first.err
-    assert json.loads(first.out)["node"] == "here"
+    assert json.loads(first.out)["name"] == "here"
     profiles = tomllib.loads((Path(ccs.env["PREFECT_HOME"]) / "profiles.toml").read_text())
     assert profiles["profiles"][profiles["active"]]["PREFECT_API_URL"] == f"http://127.0.0.1:{port}/api"
 
@@ -97,8 +97,9 @@ def test_a_configured_server_that_is_down_is_not_replaced(ccs: Cli) -> None:
     assert not state(ccs, "server.json").alive
 
 
-def test_a_claude_that_is_no_program_is_refused(ccs: Cli, server_url: str) -> None:
-    said = ccs.process("up", "-d", "--claude", "/etc/hostname", PREFECT_API_URL=server_url)
+def test_a_claude_that_is_no_program_is_refused(ccs: Cli, server_url: str, tmp_path: Path) -> None:
+    (tmp_path / "claude").write_text("no program")
+    said = ccs.process("up", "-d", "--claude", str(tmp_path / "claude"), PREFECT_API_URL=server_url)
     assert (said.code, "not an executable file" in said.err) == (1, True)
 
 

@@ -1,0 +1,123 @@
+"""What the user sees: tables that fit a terminal, JSON on a pipe, colour only where it is wanted."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+
+from ccs.cli import output
+from ccs.cli.main import main
+from ccs.cli.output import Format, Talk
+
+ROWS = [{"id": "1", "name": "first", "status": "Completed"}, {"id": "2", "name": "zweite ü", "status": "Failed"}]
+COLUMNS: output.Columns = {"NAME": "name", "STATUS": "status", "BOTH": lambda r: [r["id"], r["name"]]}
+
+SHOW = """
+import sys
+from ccs.cli import output
+rows = [{"id": str(n), "name": "n" * 80, "status": "Completed"} for n in range(3)]
+output.show_list(rows, {"NAME": "name", "STATUS": "status"}, "things")
+"""
+
+
+def shown(form: Format, capsys: pytest.CaptureFixture[str], key: str = "things") -> str:
+    Talk.format = form
+    try:
+        output.show_list(ROWS, COLUMNS, key)
+    finally:
+        Talk.format = None
+    return capsys.readouterr().out
+
+
+def test_json_has_the_rows_under_their_noun_or_bare(capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(shown(Format.JSON, capsys)) == {"things": ROWS}
+    assert json.loads(shown(Format.JSON, capsys, key="")) == ROWS
+
+
+def test_the_other_forms_hold_the_same_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [json.loads(line) for line in shown(Format.NDJSON, capsys).splitlines()] == ROWS
+    assert shown(Format.IDS, capsys) == "1\n2\n"
+    assert "- id: '1'\n" in shown(Format.YAML, capsys)
+    assert shown(Format.TABLE, capsys) == (
+        "NAME      STATUS     BOTH\nfirst     Completed  1, first\nzweite ü  Failed     2, zweite ü\n"
+    )
+
+
+def on_terminal(columns: int, **env: str) -> str:
+    """What a process writes to a terminal of so many columns."""
+    leader, follower = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", SHOW],
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "COLUMNS": str(columns), **env},
+    )
+    os.close(follower)
+    said = b""
+    while True:
+        try:
+            chunk = os.read(leader, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not chunk:
+            break
+        said += chunk
+    os.close(leader)
+    assert child.wait(30) == 0
+    return said.decode()
+
+
+def test_on_a_terminal_there_is_a_table_that_fits_it() -> None:
+    lines = on_terminal(40, NO_COLOR="1", PYTHONIOENCODING="utf-8").splitlines()
+    assert max(map(len, lines)) == 40
+    assert lines[0].split() == ["NAME", "STATUS"]
+    assert "…" in lines[1]
+
+
+def test_colour_is_left_out_when_it_is_not_wanted() -> None:
+    assert "\x1b[32mCompleted" in on_terminal(120)
+    assert "\x1b" not in on_terminal(120, NO_COLOR="1")
+
+
+def test_a_terminal_without_unicode_gets_plain_letters() -> None:
+    assert "~" in on_terminal(40, NO_COLOR="1", PYTHONIOENCODING="ascii:replace")
+
+
+def test_json_survives_an_encoding_without_unicode() -> None:
+    code = "from ccs.cli import output; output.show_list([{'id': 'ü'}], {}, 'x')"
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=True)
+    assert json.loads(child.stdout) == {"x": [{"id": "ü"}]}
+
+
+def test_control_characters_never_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    write = output.table([{"name": "a\x1b[2Jb\nc"}], {"NAME": "name"})
+    assert write == "NAME\na [2Jb c"
+
+
+def test_help_needs_no_server_and_ends_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for noun in ("jobs", "tasks", "runs", "profiles", "nodes"):
+        assert main([noun, "--help"]) == 0
+        verbs = re.findall(r"^  (\w+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
+        assert verbs
+        for verb in verbs:
+            assert main([noun, verb, "--help"]) == 0
+            assert "Example:  ccs " in capsys.readouterr().out, (noun, verb)
+    for verb in ("up", "down", "status", "health"):
+        assert main([verb, "--help"]) == 0
+        assert "Example:  ccs " in capsys.readouterr().out
+
+
+def test_lists_load_nothing_heavy() -> None:
+    code = (
+        "import sys; from ccs.cli.main import main\n"
+        "assert main(['jobs', 'list', '--api-url', 'http://127.0.0.1:9/api']) == 3\n"
+        "heavy = {'prefect', 'pydantic', 'croniter', 'rich', 'yaml', 'tabulate', 'zoneinfo'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
