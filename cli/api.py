@@ -15,6 +15,9 @@ PROFILE_TYPE = "ccs-profile"
 PAGE = 200
 """The most rows Prefect gives at once."""
 
+FIRST_JOBS = 100
+"""Jobs that a list shows unless told otherwise: each comes with its spec and schema, 9 KB and more."""
+
 
 class Api(Transport):
     """The Prefect API of one server."""

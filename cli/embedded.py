@@ -95,7 +95,7 @@ def _start_server(settings: Settings, own: Process, port: int | None) -> str:
         raise RequestError(f"no port from {PORTS[0]} to {PORTS[-1]} is free", "choose one with --port")
     url = _url(chosen)
     say(f"server: starting at {url} (log: {own.log}) …")
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(chosen)]
+    command = [sys.executable, "-m", "ccs.deployments.server", "--host", "127.0.0.1", "--port", str(chosen)]
     own.start(command, {**SERVER_DEFAULTS, **settings.env, "PREFECT_API_URL": url}, {"url": url})
     return url
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import typer
 
 from ccs.cli import lookup, schedule, views
-from ccs.cli.api import PAGE, Json
+from ccs.cli.api import FIRST_JOBS, Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
 from ccs.cli.options import Force, JobRef, Limit, Pool, confirm, duration, given, more
@@ -57,7 +57,7 @@ _JOBS: Columns = {
 
 
 @app.verb("list", "ccs jobs list | jq -r '.jobs[].id'")
-def list_(limit: Limit = PAGE) -> None:
+def list_(limit: Limit = FIRST_JOBS) -> None:
     """All jobs, by name."""
     found, total = Session.api().jobs(limit)
     show_list([views.job(d) for d in found], _JOBS, "jobs", "no jobs yet; make one with: ccs jobs create --name NAME")

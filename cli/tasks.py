@@ -5,11 +5,13 @@ from typing import Annotated, Any, cast
 import typer
 
 from ccs.cli import lookup, views
-from ccs.cli.api import PAGE, Json
+from ccs.cli.api import FIRST_JOBS, Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
 from ccs.cli.options import Force, Limit, TaskRef, confirm, duration, given, more, source_text
 from ccs.cli.output import Columns, fields, say, short, show_list, show_one
+
+_FIRST_TASKS = 500
 
 app = Noun("Tasks of a job: one Claude Code session each.")
 
@@ -51,15 +53,17 @@ _TASKS: Columns = {
 
 
 @app.verb("list", "ccs tasks list --job nightly")
-def list_(job: InJob = None, limit: Limit = 1000) -> None:
+def list_(job: InJob = None, limit: Limit = _FIRST_TASKS) -> None:
     """The tasks of all jobs, or of one."""
     api = Session.api()
-    jobs, total = ([lookup.job(api, job)], 1) if job else api.jobs(PAGE)
+    jobs, total = (
+        ([lookup.job(api, job)], 1) if job else api.jobs(max(FIRST_JOBS, limit if limit > _FIRST_TASKS else 0))
+    )
     rows = [row for deployment in jobs for row in views.tasks(deployment)]
     show_list(rows[:limit], _TASKS, "tasks", "no tasks yet; make one with: ccs tasks create --job JOB --name NAME")
     more(min(limit, len(rows)), len(rows))
     if total > len(jobs):
-        say(f"of the first {len(jobs)} of {total} jobs; name one with --job")
+        say(f"of the first {len(jobs)} of {total} jobs; name one with --job, or give a larger --limit")
 
 
 @app.verb("get", "ccs tasks get nightly/fix")

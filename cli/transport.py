@@ -1,5 +1,6 @@
 """Requests to the Prefect API: retries where it is safe, and answers turned into sentences."""
 
+import ssl
 import sys
 import time
 from datetime import UTC, datetime
@@ -10,16 +11,18 @@ from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.output import say
 from ccs.cli.settings import Settings
 
-# httpx imports its own command line when it can, and with that rich and click: half of its import time.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+# httpx imports its own command line (with rich and click) and HTTP/2 when it can: more than half of its import time.
+_UNUSED = [name for name in ("httpx._main", "h2") if name not in sys.modules]
+sys.modules.update(dict.fromkeys(_UNUSED))  # type: ignore[arg-type]
 import httpx  # noqa: E402
 
-if sys.modules["httpx._main"] is None:
-    del sys.modules["httpx._main"]
+for _name in _UNUSED:
+    del sys.modules[_name]
 
 _PAUSES = (0.2, 0.6, 1.5)
 """Seconds before each retry; a person waits for them."""
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -30,11 +33,13 @@ class Transport:
         self.settings = settings
         self.server_time = datetime.now(UTC)
         """The server's clock at its last answer, to the second."""
+        address = httpx.URL(settings.api_url)
+        plain = {"Accept-Encoding": "identity"} if address.host in _LOOPBACK else {}  # compressing costs more there
         self._client = httpx.Client(
-            base_url=settings.api_url,
-            headers={"User-Agent": "ccs", **settings.headers},
+            base_url=address,
+            headers={"User-Agent": "ccs", **plain, **settings.headers},
             timeout=httpx.Timeout(90, connect=5),  # a server on SQLite may wait 60 s for its database, then says 503
-            verify=settings.verify,
+            verify=settings.verify if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             follow_redirects=True,
         )
 

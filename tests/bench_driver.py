@@ -1,4 +1,4 @@
-"""What the driver adds to a bare `claude -p`: CPU and wall time, in turn, against the same scripted API; prints ratios."""
+"""What the driver adds to a bare `claude -p`, in CPU and wall time, against the same scripted API; prints ratios."""
 
 import resource
 import statistics
@@ -61,7 +61,8 @@ def main() -> None:
             report = run_attempt(executable, request(), redact=bytes, on_event=lambda event: None, stop=Stop())
             assert report.verdict.ok, report.verdict
 
-        bare(), driven()
+        bare()
+        driven()
         pairs = [(cost(bare), cost(driven)) for _ in range(REPEATS)]
     for kind, name in ((0, "CPU"), (1, "wall")):
         alone = statistics.median(b[kind] for b, _ in pairs)

@@ -44,7 +44,7 @@ def start_server(home: Path, port: int, variables: dict[str, str] | None = None)
     """A server on `port` whose database is in `home`, once it answers; RuntimeError with its log when it does not."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
-    command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = ["-m", "ccs.deployments.server", "--host", "127.0.0.1", "--port", str(port)]
     environment = clean_environment(home) | {"PREFECT_UI_ENABLED": "false"} | (variables or {})
     with log.open("ab") as output:
         server = subprocess.Popen(
