@@ -145,7 +145,7 @@ def text_of(line: Json) -> str:
 def is_news(line: Json) -> bool:
     """Whether a line tells a person more than Prefect's bookkeeping; with -v every line does."""
     message = str(line["message"])
-    if line["name"] == "prefect.task_runs" and message.startswith("Finished in state"):
+    if line["name"] == "prefect.task_runs" and message.startswith("Finished in state") and line["level"] < 40:
         return Talk.verbosity > 0  # what it says was said before
     return Talk.verbosity > 0 or not _BOOKKEEPING.match(message)
 

@@ -92,14 +92,15 @@ def table(rows: Sequence[Row], columns: Columns) -> str:
     """Rows as a table that fits the terminal."""
     from shutil import get_terminal_size
 
+    from tabulate import tabulate
+
     cells = [list(columns), *([_cell(c(r) if callable(c) else r.get(c)) for c in columns.values()] for r in rows)]
     on_terminal = is_terminal(sys.stdout)
     if on_terminal:
         cells = _fitted(cells, get_terminal_size().columns)
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     paint = _coloured if on_terminal and not os.environ.get("NO_COLOR") else str
-    lines = ["  ".join(paint(c) + " " * (w - len(c)) for c, w in zip(row, widths, strict=True)) for row in cells]
-    return "\n".join(line.rstrip() for line in lines)
+    drawn = tabulate([list(map(paint, row)) for row in cells], tablefmt="plain", disable_numparse=True)
+    return "\n".join(line.rstrip() for line in drawn.splitlines())
 
 
 def fields(pairs: Mapping[str, object]) -> str:
