@@ -37,6 +37,11 @@ class Session:
             cls._api = None
 
     @classmethod
+    def answered(cls) -> bool:
+        """Whether a server has answered in this call."""
+        return cls._api is not None and cls._api.answered
+
+    @classmethod
     def settings(cls) -> settings.Settings:
         """The settings of this call."""
         return settings.load(cls.api_url)

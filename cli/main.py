@@ -81,6 +81,9 @@ def _run(argv: list[str]) -> int:
     except Exception as error:  # the one boundary: whatever happens, a user gets a sentence
         if hasattr(error, "format_message"):  # a usage error of click, wherever typer keeps click
             return _usage(error)
+        if Session.answered() and isinstance(error, LookupError | TypeError | AttributeError | ValueError):
+            what = f"the server's answer makes no sense here ({type(error).__name__}: {error})"
+            return _tell(what, f"is {Session.settings().api_url} the API of a Prefect 3 server?", 2)
         return _tell(f"unexpected {type(error).__name__}: {error}", "report this with the output of -vv", 2)
     return result if isinstance(result, int) else 0
 

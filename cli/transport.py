@@ -33,6 +33,8 @@ class Transport:
         self.settings = settings
         self.server_time = datetime.now(UTC)
         """The server's clock at its last answer, to the second."""
+        self.answered = False
+        """Whether any request has had an answer."""
         address = httpx.URL(settings.api_url)
         plain = {"Accept-Encoding": "identity"} if address.host in _LOOPBACK else {}  # compressing costs more there
         self._client = httpx.Client(
@@ -104,6 +106,7 @@ class Transport:
         raise AssertionError("unreachable")
 
     def _content(self, answer: httpx.Response) -> Any:
+        self.answered = True
         if date := answer.headers.get("date"):
             try:
                 self.server_time = parsedate_to_datetime(date)

@@ -59,7 +59,7 @@ def drops(request: BaseHTTPRequestHandler) -> None:
 @contextmanager
 def bad(*answers: Answer) -> Iterator[tuple[BadServer, Cli]]:
     server = BadServer(*answers)
-    threading.Thread(target=server.server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield server, Cli({"PREFECT_API_URL": server.url})
     finally:
@@ -167,3 +167,15 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
             check=False,
         )
     assert (child.returncode, child.stdout, child.stderr) == (0, "{\n", "")
+
+
+@pytest.mark.parametrize("body", [{}, [], "text", 7, None, {"results": 7}, {"results": [{}], "count": 1}])
+@pytest.mark.parametrize(
+    "command", ["jobs list", "tasks list", "runs list", "profiles list", "jobs get nightly", "status"]
+)
+def test_json_that_is_not_prefects_is_the_servers_fault_in_one_sentence(body: object, command: str) -> None:
+    with bad(gives(200, body)) as (_, ccs):
+        done = ccs(*command.split())
+        assert done.code in (0, 1, 2), done.err
+        assert "Traceback" not in done.err
+        assert "unexpected" not in done.err
