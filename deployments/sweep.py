@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ccs.flows.claude import guard
+
 RUN = "CCS_RUN_ID"
 NODE = "CCS_NODE"
 NODE_PROCESS = "CCS_NODE_PID"
@@ -18,6 +20,7 @@ ZYGOTE_TITLE = "ccs-zygote"
 _PROC = Path("/proc")
 _POLL = 0.02
 _KILL_PATIENCE = 5.0
+_GUARD_PATIENCE = 12.0  # seconds for the guard of an attempt to end what only it can find
 
 
 def identity(pid: int) -> str | None:
@@ -35,6 +38,16 @@ def set_title(title: str) -> None:
         (_PROC / "self/comm").write_text(title)
     except OSError:
         return  # a name is a comfort; platforms without it only lack the comfort
+
+
+def is_guard(pid: int) -> bool:
+    """Whether the process guards an attempt: it ends by itself, once it has ended everything below it."""
+    return _title(pid) == guard.TITLE
+
+
+def children(parent: int) -> set[int]:
+    """The living children of a process."""
+    return {pid for pid, its_parent in guard.processes() if its_parent == parent}
 
 
 def end_run(run_id: str, *, grace: float = 2.0) -> int:
@@ -86,11 +99,14 @@ def _end(find: Callable[[], set[int]], grace: float) -> int:
     # A process in the middle of an exec shows no environment: only a second empty look is proof.
     while clean < 2:
         waited = time.monotonic() - started
-        if waited > grace + _KILL_PATIENCE:
-            break  # not even SIGKILL ends a process stuck in the kernel
         pids = find() - {os.getpid()}
+        guarded = waited < _GUARD_PATIENCE and any(is_guard(pid) for pid in pids)
+        if waited > grace + _KILL_PATIENCE and not guarded:
+            break  # not even SIGKILL ends a process stuck in the kernel
         clean = 0 if pids else clean + 1
         for pid in pids:
+            if guarded and is_guard(pid):
+                continue
             if waited >= grace:
                 _signal(pid, signal.SIGKILL)
             elif pid not in told:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ccs.deployments import sweep
+from ccs.flows.claude import guard
 
 PRELOAD = (
     "prefect.main",
@@ -84,6 +85,7 @@ class Zygote:
 
     def serve(self) -> Order | None:
         """In a forked child: its order. In the zygote: None, when the node is gone and every run has ended."""
+        self.adopts = guard.adopt_orphans()
         gc.collect()
         gc.freeze()  # the collector would otherwise touch, and thereby copy, every page in every child
         awake, self.alarm = socket.socketpair()
@@ -149,19 +151,42 @@ class Zygote:
         os.setsid()
 
     def reap(self) -> None:
-        """Report every child that has ended, after killing what is left of its session's first process group."""
-        while self.runs:
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended is None:
-                return
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(ended.si_pid, signal.SIGKILL)  # before its leader is reaped: the number is still ours
-            _, status = os.waitpid(ended.si_pid, 0)
-            run = self.runs.pop(ended.si_pid)
+        """Collect every child that has ended: report runs, and end what they left behind."""
+        while (ended := self.ended()) is not None:
+            run = self.runs.get(ended)
+            if run is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(ended, signal.SIGKILL)  # before its leader is reaped: the number is still ours
+            _, status = os.waitpid(ended, 0)
+            self.end_orphans()
+            if run is None:
+                continue
+            del self.runs[ended]
             if self.node_lives:
                 self.tell({"run": run, "status": status})
             if not self.node_lives:
                 sweep.end_run(run)
+
+    @staticmethod
+    def ended() -> int | None:
+        """A child that has ended and is not collected yet."""
+        try:
+            child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return None
+        return child.si_pid if child else None
+
+    def end_orphans(self) -> None:
+        """Kill the orphans that came to the zygote: their run, or the guard of their attempt, was killed.
+
+        A guard whose run was killed is left to do its work, which ends it.
+        """
+        if not self.adopts:
+            return
+        for pid in sweep.children(os.getpid()) - set(self.runs):
+            if not sweep.is_guard(pid):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
 
     def tell(self, message: Order) -> None:
         try:

@@ -76,7 +76,7 @@ def _start(spec: Task, run: Run) -> Outcome:
     for name in environment.skipped:
         logger.warning("profile %s: %s is empty and was left out", profile, name)
     request = _request(spec, run, environment, prompt)
-    logger.info("session %s, transcript %s on node %s", request.session_id, request.transcript, node_name())
+    logger.info("task %s, transcript %s", spec.name, request.transcript)
     try:
         report = run_attempt(
             executable, request, redact=Redactor(environment.secrets).line, on_event=_narrate, stop=Stop()

@@ -139,6 +139,33 @@ def test_cancelling_from_prefect_kills_everything_the_run_started(machine: Machi
     assert [t["verdict"] for t in ended["tasks"]] == ["cancelled"]
 
 
+def title(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.parametrize(("victim", "status"), [("claude", "Failed"), ("guard", "Failed"), ("run", "Crashed")])
+def test_nothing_survives_whatever_is_killed(machine: Machine, victim: str, status: str) -> None:
+    mark = f"6{os.getpid()}.{['claude', 'guard', 'run'].index(victim)}5"
+    hidden = f"(setsid sleep {mark} &) ; env -i setsid sleep {mark} & python3 -c 'import time; time.sleep({mark})'"
+    machine.api.rules = [[f"outlive {victim}", {"tool": "Bash", "input": {"command": hidden}}]]
+    job = f"outlive-{victim}"
+    machine.type(
+        "ccs", "jobs", "create", "--name", job, "--working-directory", str(machine.app), "--profile", "anthropic"
+    )
+    machine.type("ccs", "tasks", "create", "--job", job, "--name", "stay", "--prompt", f"outlive {victim}")
+    run = machine.json("ccs", "jobs", "run", job)["id"]
+    until(lambda: len([p for p in processes_with(mark) if title(p) == "sleep"]) == 2)
+    (claude,) = [p for p in processes_with(f"CCS_RUN_ID={run}") if title(p) == "claude"]
+    guard = parent(claude)
+    os.kill({"claude": claude, "guard": guard, "run": parent(guard)}[victim], 9)
+    until(lambda: machine.json("ccs", "runs", "get", run)["status"] == status)
+    until(lambda: not processes_with(mark), 20)
+
+
 def test_no_secret_is_anywhere_but_in_claudes_environment(machine: Machine) -> None:
     show = {"text": f"key {KEY}", "tool": "Bash", "input": {"command": "echo $ANTHROPIC_API_KEY; echo $MORE; ps auxww"}}
     machine.api.rules = [["leak", [show, {"text": f"it is {SECRET}; {{{{last}}}}"}]]]

@@ -20,6 +20,8 @@ SETTLE = 0.1  # seconds in which what `claude` left may end by itself
 TERM_GRACE = 1.0  # seconds from SIGTERM to SIGKILL for what it left
 GIVE_UP = 10.0  # seconds after which a process that cannot be killed is reported instead
 
+TITLE = "ccs-guard"  # how others know it: what sweeps after a run must let the guard finish first
+
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -30,6 +32,21 @@ def prctl(option: int, value: int) -> bool:
     import ctypes  # costs 3 ms, and not every build of Python has it
 
     return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
+
+
+def adopt_orphans() -> bool:
+    """Become the parent of every orphan below this process; False where the system cannot do that."""
+    return prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def take_title() -> None:
+    """Take the guard's name, where the system shows names of processes; `claude` does not inherit it."""
+    try:
+        title = os.open("/proc/self/comm", os.O_WRONLY)
+        os.write(title, TITLE.encode())
+        os.close(title)
+    except OSError:
+        return
 
 
 def start(argv: list[str]) -> int:
@@ -59,7 +76,7 @@ def start(argv: list[str]) -> int:
 def descendants(root: int) -> set[int]:
     """Every living process below `root`."""
     children: dict[int, list[int]] = {}
-    for pid, parent in _processes():
+    for pid, parent in processes():
         children.setdefault(parent, []).append(pid)
     found: set[int] = set()
     pending = [root]
@@ -70,7 +87,8 @@ def descendants(root: int) -> set[int]:
     return found
 
 
-def _processes() -> list[tuple[int, int]]:
+def processes() -> list[tuple[int, int]]:
+    """The living processes, each with its parent."""
     if sys.platform != "linux":
         lines = os.popen("/bin/ps -axo pid=,ppid=").read().splitlines()  # noqa: S605 - a fixed text
         return [(int(pid), int(parent)) for pid, parent in map(str.split, lines)]
@@ -102,7 +120,7 @@ class Guard:
         self.control, self.grace = control, grace
         self.status: int | None = None
         self.known: set[int] = set()  # only where orphans do not come to the guard
-        self.adopts = prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        self.adopts = adopt_orphans()
         self.woken, waker = os.pipe()
         os.set_blocking(self.woken, False)
         os.set_blocking(waker, False)
@@ -160,7 +178,7 @@ class Guard:
             if self.adopts:
                 left = descendants(os.getpid())
             else:
-                left = self.known = self.known & {pid for pid, _ in _processes()}
+                left = self.known = self.known & {pid for pid, _ in processes()}
             if elapsed > GIVE_UP:
                 return len(signalled), len(left)
             for pid in left if elapsed > SETTLE else ():
@@ -179,6 +197,7 @@ def main() -> None:
     os.close(int(sys.argv[1]))
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    take_title()
     guard = Guard(control, grace)
     try:
         claude = start(argv)
