@@ -25,7 +25,7 @@ class Redactor:
             line = line.replace(form, _MASK)
         for form in self._forms:
             piece = max(_PIECE, (len(form) + 2) // 3)
-            if 2 * piece <= len(form):
+            if 2 * piece <= len(form) and (form[:piece] in line or form[-piece:] in line):
                 line = _without_ends(line, form, piece)
         return line
 
@@ -44,18 +44,19 @@ def _forms(secret: str) -> set[bytes]:
 
 def _without_ends(line: bytes, secret: bytes, piece: int) -> bytes:
     """The line without beginnings and ends of the secret that are at least `piece` bytes long."""
+    return _without_beginnings(_without_beginnings(line, secret, piece)[::-1], secret[::-1], piece)[::-1]
+
+
+def _without_beginnings(line: bytes, secret: bytes, piece: int) -> bytes:
+    """In one pass, because a line may be megabytes of what looks like the secret."""
+    kept: list[bytes] = []
+    done = 0
     start = line.find(secret[:piece])
     while start >= 0:
         end = start + piece
         while end < len(line) and end - start < len(secret) and line[end] == secret[end - start]:
             end += 1
-        line = line[:start] + _MASK + line[end:]
-        start = line.find(secret[:piece], start + len(_MASK))
-    found = line.rfind(secret[-piece:])
-    while found >= 0:
-        start, end = found, found + piece
-        while start > 0 and end - start < len(secret) and line[start - 1] == secret[start - 1 - end]:
-            start -= 1
-        line = line[:start] + _MASK + line[end:]
-        found = line.rfind(secret[-piece:], 0, start)
-    return line
+        kept += (line[done:start], _MASK)
+        done = end
+        start = line.find(secret[:piece], done)
+    return b"".join((*kept, line[done:])) if kept else line

@@ -59,6 +59,12 @@ def test_every_occurrence_in_a_long_line_is_hidden() -> None:
     assert b"staple" not in clean
 
 
+def test_megabytes_of_pieces_are_one_pass() -> None:
+    secret = "0123456789abcdefghijklmnop"
+    clean = Redactor([secret]).line(b"0123456789ab " * 400_000)  # minutes, were each piece a copy of the line
+    assert clean == MASK.encode() + (b" " + MASK.encode()) * 399_999 + b" "
+
+
 def test_text_without_a_secret_is_untouched() -> None:
     data = "\udcff\x00 käse – plain".encode("utf-8", "surrogateescape")
     assert Redactor(["unrelated-secret"]).line(data) == data
