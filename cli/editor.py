@@ -66,7 +66,8 @@ def change(spec: Json) -> Json | None:
     text = before
     while True:
         text = _edited(text, str(spec["name"]), file)
-        if not text.strip():
+        if not any(line.strip() and not line.startswith("#") for line in text.splitlines()):
+            file.unlink()
             return None
         try:
             after = parsed(text)

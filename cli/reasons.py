@@ -144,7 +144,8 @@ def _end(run: Json, rows: list[Json]) -> Iterator[Finding]:
     """How a run ended: the state, then each task that was not ok."""
     name, said = run["name"], (run.get("state") or {}).get("message") or ""
     when = views.ago(run.get("end_time") or run.get("expected_start_time"))
-    what = f"it {run['state_name'].lower()} {when}" + (f": {said}" if said else "")
+    told = any(str(row.get("verdict")) not in _FINE for row in rows)  # the tasks say it better
+    what = f"it {run['state_name'].lower()} {when}" + (f": {said}" if said and not told else "")
     spec = (run.get("parameters") or {}).get("job")
     job = str(spec.get("name")) if isinstance(spec, dict) else "JOB"
     match run["state_type"]:
