@@ -101,7 +101,7 @@ def _root(api: Api, is_node: bool) -> Iterator[Finding]:
     """As root, claude refuses the permissions that are the default, unless it is told that it is in a sandbox."""
     if os.geteuid() != 0:
         return
-    sandboxes = {str(p["name"]) for p in api.profiles() if "IS_SANDBOX" in credentials.variables(p.get("data") or {})}
+    sandboxes = {str(p["name"]) for p in api.profiles() if _is_sandbox(credentials.variables(p.get("data") or {}))}
     jobs, _ = api.jobs(lookup.ALL)
     names = [f"{d['name']}/{t['name']}" for d in jobs for t in lookup.tasks_of(d) if _refused(d, t, sandboxes)]
     if names:
@@ -113,6 +113,12 @@ def _root(api: Api, is_node: bool) -> Iterator[Finding]:
         yield info(
             "root", "you are root: claude refuses root the permissions bypass, unless IS_SANDBOX=1 is in the profile"
         )
+
+
+def _is_sandbox(variables: Json) -> bool:
+    """Whether claude is told that it is in a sandbox; a value that is not known here is taken for a yes."""
+    found = variables.get("IS_SANDBOX") or {"source": "unset"}
+    return found["source"] in ("env", "secret") or found.get("value") == "1"
 
 
 def _refused(deployment: Json, task: Json, sandboxes: set[str]) -> bool:

@@ -9,17 +9,21 @@ import typer
 
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.errors import CcsError, RequestError
+from ccs.cli.lookup import tasks_of
 from ccs.cli.output import write
 
 SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_CCS_COMPLETE"
+_PATIENCE = 2.0
+"""Seconds a shell waits for names from the server."""
+
 _MOST = 200
 """Names of jobs that are offered; a shell shows no more in one screen."""
 
 app = typer.Typer(**FRAME)
 
 
-@app.command("completion", cls=Command, epilog="Example:  source <(ccs completion bash)      in ~/.bashrc")
+@app.command("completion", cls=Command, epilog="Example:  ccs completion bash >> ~/.bashrc")
 def completion(
     shell: Annotated[str, typer.Argument(metavar="|".join(SHELLS), help="The shell to write the script for.")],
 ) -> None:
@@ -47,8 +51,12 @@ def names(read: Callable[[Any], list[dict[str, Any]]]) -> Callable[[str], list[s
     def complete(incomplete: str) -> list[str]:
         from shlex import quote
 
+        from ccs.cli.api import Api
+
         try:
-            rows = read(Session.api())
+            api = Api(Session.settings(), patience=_PATIENCE)
+            rows = read(api)
+            api.close()
         except CcsError:
             return []
         return [quote(name) for row in rows if (name := str(row["name"])).startswith(incomplete)]
@@ -59,6 +67,13 @@ def names(read: Callable[[Any], list[dict[str, Any]]]) -> Callable[[str], list[s
 def jobs(incomplete: str) -> list[str]:
     """Names of jobs."""
     return names(lambda api: api.jobs(_MOST)[0])(incomplete)
+
+
+def tasks(incomplete: str) -> list[str]:
+    """Tasks as JOB/TASK."""
+    return names(lambda api: [{"name": f"{d['name']}/{t['name']}"} for d in api.jobs(_MOST)[0] for t in tasks_of(d)])(
+        incomplete
+    )
 
 
 def runs(incomplete: str) -> list[str]:

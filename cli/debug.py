@@ -9,6 +9,7 @@ import typer
 from ccs.cli import credentials, lookup, machine, overview, profiles, runs, tasks, transcripts, views
 from ccs.cli.api import Json
 from ccs.cli.app import Noun, Session
+from ccs.cli.environment import MASK
 from ccs.cli.errors import NotFoundError
 from ccs.cli.options import Limit, ProfileRef, RunRef, TaskRef
 from ccs.cli.output import Columns, Format, Talk, fields, short, show_list, show_one, write
@@ -28,7 +29,6 @@ _VERBS = {
     "settings": "Where each setting comes from.",
     "options": "This list.",
 }
-_MASK = "********"
 _FILES: Columns = {
     "RUN OR LOG": lambda f: short(f["id"]) if f["kind"] == "transcript" else f["id"],
     "SIZE": lambda f: f"{f['bytes'] / 1000:,.1f} KB",
@@ -133,7 +133,7 @@ def _variable(name: str, variable: Json, is_missing: bool) -> Json:
         "source": source,
         "from": value if source == "env" else "",
         "status": "not set on this machine: its tasks fail here" if is_missing else status,
-        "value": (_MASK if hidden else here) if here or source == "secret" else "",
+        "value": (MASK if hidden else here) if here or source == "secret" else "",
     }
 
 

@@ -144,7 +144,7 @@ def update(
     show_one(_whole(api.job(found["id"])), _text)
 
 
-@app.verb("edit", "EDITOR=nano ccs jobs edit nightly")
+@app.verb("edit", "ccs jobs edit nightly      in $VISUAL, $EDITOR or vi")
 def edit(job: JobRef) -> None:
     """Change a job's spec in your editor, as YAML; checked, and the difference shown, before it is stored."""
     from ccs.cli import editing, editor

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ccs.cli.api import Json
 from ccs.cli.errors import ServerError, UnreachableError
-from ccs.cli.output import Columns, Format, Talk, is_terminal, prints_table, show_one, table, write
+from ccs.cli.output import Columns, Format, Talk, is_terminal, prints_table, say, show_one, table, write
 
 _HOME, _CLEAR_REST, _CLEAR_LINE = "\x1b[H", "\x1b[0J", "\x1b[K"
 _OTHER_SCREEN, _OWN_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -15,6 +15,7 @@ _OTHER_SCREEN, _OWN_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
 def watch(read: Callable[[], list[Json]], columns: Columns, title: str, seconds: float) -> None:
     """Show what `read` gives every so many seconds; on a pipe, each row once more whenever it changed, as NDJSON."""
+    read()  # what is wrong from the start ends it; later, a server may be away for a while
     try:
         if prints_table() and is_terminal(sys.stdout):
             _draw(read, columns, title, seconds)
@@ -46,7 +47,10 @@ def _stream(read: Callable[[], list[Json]], seconds: float) -> None:
     known: dict[str, Json] = {}
     Talk.format = Format.IDS if Talk.format is Format.IDS else Format.NDJSON
     while True:
-        for row in reversed(_read(read)[0]):
+        rows, trouble = _read(read)
+        if trouble:
+            say(trouble.strip())
+        for row in reversed(rows):
             if known.get(str(row["id"])) != row:
                 known[str(row["id"])] = row
                 show_one(row, str)

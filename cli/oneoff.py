@@ -54,6 +54,7 @@ def run(
     except CcsError as error:
         if keep is None and isinstance(error, RequestError):
             raise _withdrawn(api, made, started, error) from error
+        say(f"its job stays; delete it with: ccs jobs delete {made['name']}")
         raise
     if keep is None:
         _remove(api, made, api.run(started["id"]))

@@ -27,7 +27,12 @@ JobRef = Annotated[
     typer.Argument(metavar="JOB", help="Name, id or the beginning of the id of a job.", autocompletion=_names("jobs")),
 ]
 TaskRef = Annotated[
-    str, typer.Argument(metavar="TASK", help="JOB/TASK, or name, id or the beginning of the id of a task.")
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="JOB/TASK, or name, id or the beginning of the id of a task.",
+        autocompletion=_names("tasks"),
+    ),
 ]
 RunRef = Annotated[
     str,

@@ -93,6 +93,10 @@ def _limits(api: Api, pool: Json, thing: Json) -> Iterator[Finding]:
 
 
 def _slots(api: Api, run: Json) -> Iterator[Finding]:
+    pool = run.get("work_pool_name")
+    if pool and _seconds(run["expected_start_time"], api.server_time) > LATE and (busy := api.busy(pool)):
+        what = f"{busy} run(s) are under way in work pool {pool!r}: its nodes may be full"
+        yield warn("full", what, "wait, or start another node: ccs up -d --name NAME --limit N")
     if run.get("deployment_id"):
         others = {"deployment_id": {"any_": [run["deployment_id"]]}, "state": {"type": {"any_": ["RUNNING"]}}}
         rows, count = api.runs(others, 1)

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
+from ccs.cli.environment import MASK
 from ccs.cli.output import Talk, show_list
 
 Json = dict[str, Any]
 
-MASK = "********"
 _ENOUGH = 3
 """So often is one thing read after a request that was not sent by a command that waits for its effect."""
 

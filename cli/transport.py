@@ -32,7 +32,8 @@ _BUSY = frozenset({429, 502, 503, 504})
 class Transport:
     """One connection to one server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: float = 90) -> None:
+        """`patience`: seconds to wait for an answer; a server on SQLite may wait 60 for its database, then says 503."""
         self.settings = settings
         self.rehearsal: Rehearsal | None = None
         """With one, requests that write are kept by it and not sent."""
@@ -43,7 +44,7 @@ class Transport:
         self._client = httpx.Client(
             base_url=address,
             headers={"User-Agent": "ccs", **plain, **settings.headers},
-            timeout=httpx.Timeout(90, connect=5),  # a server on SQLite may wait 60 s for its database, then says 503
+            timeout=httpx.Timeout(patience, connect=min(5, patience)),
             verify=settings.verify if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             follow_redirects=True,
         )

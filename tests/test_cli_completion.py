@@ -42,7 +42,9 @@ def test_what_cannot_be_completed_is_silent() -> None:
 def test_bash_is_offered_the_names_of_jobs_and_profiles(server_url: str) -> None:
     ccs, name = Cli({"PREFECT_API_URL": server_url}).provisioned(), f"complete-{uuid4().hex[:8]}"
     ccs.ok("jobs", "create", "--name", name)
+    ccs.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
     ccs.ok("profiles", "create", name)
+    assert bash(f"ccs tasks get {name[:12]}", PREFECT_API_URL=server_url) == [f"{name}/one"]
     assert bash(f"ccs jobs get {name[:12]}", PREFECT_API_URL=server_url) == [name]
     assert bash(f"ccs profiles get {name[:12]}", PREFECT_API_URL=server_url) == [name]
 

@@ -1,6 +1,8 @@
 """`ccs doctor`: what it finds on server and machine, and what it says to do."""
 
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from uuid import uuid4
 
@@ -73,6 +75,24 @@ def test_without_a_server_the_machine_is_still_checked() -> None:
     assert (code, checks["server"]["level"]) == (1, "FAIL")
     assert "Connection refused" in checks["server"]["what"]
     assert checks["git"]["level"] == "OK"
+
+
+def test_a_refused_login_is_told_apart_from_no_server(tmp_path: Path) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        code, checks = checked(Cli({}), PREFECT_API_URL=f"http://127.0.0.1:{server.server_port}/api")
+        server.shutdown()
+    assert (code, checks["auth"]["level"]) == (1, "FAIL")
+    assert "PREFECT_API_AUTH_STRING" in checks["auth"]["do"]
 
 
 def test_a_line_says_level_finding_and_next_step(ccs: Cli) -> None:

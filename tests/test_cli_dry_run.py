@@ -91,6 +91,23 @@ def test_the_secrets_of_a_profile_are_masked(ccs: Cli) -> None:
     assert "ANTHROPIC_API_KEY: '********'" in said.out
 
 
+def test_changes_of_a_profile_are_shown(ccs: Cli) -> None:
+    name = f"profile-{uuid4().hex[:8]}"
+    ccs.ok("profiles", "create", name, "--secret", "KEY", stdin="sk-secret-value\n")
+    identity = ccs.ok("profiles", "get", name).json["id"]
+    here = f"/block_documents/{identity}"
+    assert rehearsed(ccs, "profiles", "update", name, "--env", "A=b") == [("PATCH", here)]
+    assert rehearsed(ccs, "profiles", "delete", name) == [("DELETE", here)]
+
+
+def test_a_job_edited_in_a_rehearsal_stays(ccs: Cli, job: str) -> None:
+    before = everything(ccs)
+    said = ccs.process("jobs", "edit", job, "--dry-run", EDITOR="sed -i s/sonnet/opus/")
+    assert [r["method"] for r in said.json["requests"]] == ["PATCH", "POST"]
+    assert "+  model: opus" in said.err
+    assert everything(ccs) == before
+
+
 def test_a_wrong_request_is_wrong_in_a_rehearsal_too(ccs: Cli, job: str) -> None:
     said = ccs("jobs", "create", "--name", job, "--dry-run")
     assert (said.code, said.out) == (1, "")

@@ -65,6 +65,10 @@ def test_a_pipe_gets_a_line_for_each_change_of_a_run(ccs: Cli, job: str) -> None
     state(ccs, run, "CANCELLED")
 
 
+def test_watching_without_a_server_ends_at_once(ccs: Cli) -> None:
+    assert ccs("runs", "watch", PREFECT_API_URL="http://127.0.0.1:9/api").code == 3
+
+
 def test_a_terminal_gets_a_table_that_is_drawn_again(ccs: Cli, job: str) -> None:
     run = ccs.ok("jobs", "run", job).json
     leader, follower = pty.openpty()

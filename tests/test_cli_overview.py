@@ -14,7 +14,8 @@ from run_states import ended, live_node, state
 def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
     home = tmp_path_factory.mktemp("ccs-home")
     made = Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(home)}).provisioned()
-    live_node(made)
+    assert made.ask("POST", "/work_pools/", {"name": "overview", "type": "process"}).status_code == 201
+    live_node(made, pool="overview")
     return made
 
 
