@@ -189,9 +189,23 @@ class Api(Transport):
                 return None
             raise
 
+    def queue(self, pool: str, name: str) -> Json | None:
+        """A queue of a work pool; None when there is none of the name."""
+        try:
+            return dict(self.get(f"/work_pools/{quote(pool, safe='')}/queues/{quote(name, safe='')}"))
+        except RequestError as error:
+            if error.status == 404:
+                return None
+            raise
+
     def nodes(self, pool: str) -> list[Json]:
         """The workers of a pool, live ones and gone ones."""
         return list(self.read(f"/work_pools/{quote(pool, safe='')}/workers/filter", {"limit": PAGE}))
+
+    def busy(self, pool: str) -> int:
+        """How many runs, of whatever flow, take up the limit of a pool."""
+        where = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
+        return int(self.read("/flow_runs/count", {"work_pools": {"name": {"any_": [pool]}}, "flow_runs": where}))
 
     def ensure_pool(self, name: str, template: Json) -> bool:
         """Have a process work pool of this name; True when it had to be made."""

@@ -20,14 +20,15 @@ class Session:
     """What the options of this call chose, and its connection."""
 
     api_url: str | None = None
+    dry_run = False
     _api: "Api | None" = None
 
     @classmethod
     def reset(cls) -> None:
         """Forget the last call."""
         cls.close()
-        cls.api_url = None
-        output.Talk.verbosity, output.Talk.format = 0, None
+        cls.api_url, cls.dry_run = None, False
+        output.Talk.verbosity, output.Talk.format, output.Talk.muted = 0, None, False
 
     @classmethod
     def close(cls) -> None:
@@ -53,7 +54,16 @@ class Session:
             from ccs.cli.api import Api
 
             cls._api = Api(cls.settings())
+            if cls.dry_run:
+                from ccs.cli.rehearsal import Rehearsal
+
+                cls._api.rehearsal = Rehearsal()
         return cls._api
+
+    @classmethod
+    def rehearsed(cls) -> list[dict[str, Any]] | None:
+        """With --dry-run, the requests that were not sent; None without it, and when there are none."""
+        return cls._api.rehearsal.requests if cls._api and cls._api.rehearsal else None
 
 
 def _verbosity(_: object, __: object, count: int) -> None:
@@ -74,6 +84,17 @@ def _format(_: object, __: object, name: str | None) -> None:
 def _api_url(_: object, __: object, url: str | None) -> None:
     if url:
         Session.api_url = url
+
+
+def _dry_run(_: object, __: object, asked: bool) -> None:
+    Session.dry_run = Session.dry_run or asked
+
+
+def _dry_run_option() -> Any:
+    return TyperOption(
+        param_decls=["--dry-run"], is_flag=True, type=bool, default=False, expose_value=False, callback=_dry_run,
+        help="Show the requests that would change something; send none of them.",
+    )  # fmt: skip
 
 
 def _common_options() -> list[Any]:
@@ -101,6 +122,18 @@ class Command(TyperCommand):
         self.params.extend(_common_options())
 
 
+class WriteCommand(Command):
+    """A command that changes something on the server."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(_dry_run_option())
+
+
+READS = frozenset({"list", "get", "tasks", "logs", "export", "watch"})
+"""Verbs that change nothing on the server; every other one can be rehearsed with --dry-run."""
+
+
 class Noun(typer.Typer):
     """The verbs of one noun."""
 
@@ -108,9 +141,10 @@ class Noun(typer.Typer):
         super().__init__(help=help, **FRAME)
         self.callback()(_nothing)
 
-    def verb(self, name: str, example: str) -> Callable[[F], F]:
-        """Register a verb with the example that ends its help."""
-        register = self.command(name, cls=Command, epilog=f"Example:  {example}")
+    def verb(self, name: str, example: str, reads: bool | None = None) -> Callable[[F], F]:
+        """Register a verb with the example that ends its help; `reads` where its name does not say so."""
+        kind = Command if (name in READS if reads is None else reads) else WriteCommand
+        register = self.command(name, cls=kind, epilog=f"Example:  {example}")
         return lambda function: register(function)
 
 

@@ -160,6 +160,14 @@ def assign(spec: Json, changes: Json, unset: Iterable[str] = (), directory: Json
         spec["working_directory"] = {**spec.get("working_directory", {}), **directory}
 
 
+def replace(spec: Json, before: Json, after: Json) -> None:
+    """Put a whole new spec in place of the one it was made from; RequestError when that is not there any more."""
+    if spec != before:
+        raise RequestError("the job was changed by somebody else in the meantime; nothing was changed", "try again")
+    spec.clear()
+    spec.update(after)
+
+
 def reschedule(api: Api, deployment: Json, schedules: list[Json]) -> None:
     """Put new schedules in place of the old one, which keeps its parameters (the tasks it names)."""
     with lock.held(api, str(deployment["id"]), f"job {deployment['name']!r}"):

@@ -144,6 +144,23 @@ def update(
     show_one(_whole(api.job(found["id"])), _text)
 
 
+@app.verb("edit", "ccs jobs edit nightly      in $VISUAL, $EDITOR or vi")
+def edit(job: JobRef) -> None:
+    """Change a job's spec in your editor, as YAML; checked, and the difference shown, before it is stored."""
+    from ccs.cli import editing, editor
+
+    api = Session.api()
+    found = lookup.job(api, job)
+    before = editing.spec_of(found)
+    after = editor.change(before)
+    if after is None:
+        say("nothing was changed")
+        return
+    editing.require_profiles(api, after)
+    editing.edit(api, found, lambda spec: editing.replace(spec, before, after))
+    show_one(_whole(api.job(found["id"])), _text)
+
+
 @app.verb("delete", "ccs jobs delete nightly")
 def delete(job: JobRef, force: Force = False) -> None:
     """Delete a job with its tasks, schedules and runs."""

@@ -48,12 +48,22 @@ class Lock:
         self._api.delete(f"/variables/{self._id}")
 
 
+class _Unheld(Lock):
+    """No lock, where nothing is going to be written."""
+
+    def check(self) -> None:
+        """Nothing to lose."""
+
+
 @contextmanager
 def held(api: Api, identity: str, what: str) -> Iterator[Lock]:
     """Hold the lock of the thing with this id; `what` is it in words.
 
     Raises RequestError when somebody else keeps it for too long.
     """
+    if api.rehearsal:
+        yield _Unheld(api, {"id": "", "name": ""})  # nothing will be written
+        return
     lock = _acquire(api, "ccs_lock_" + identity.replace("-", "_"), what)
     try:
         yield lock

@@ -8,8 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from ccs.cli.app import FRAME, Lazy, Session
-from ccs.cli.errors import CcsError
+from ccs.cli.errors import CcsError, ServerError, UnreachableError
 from ccs.cli.output import ReaderGoneError, Talk, say, write
+
+COMPLETE = "_CCS_COMPLETE"
+"""The variable by which the script of `ccs completion` asks for words."""
 
 
 class _Ccs(Lazy):
@@ -18,11 +21,20 @@ class _Ccs(Lazy):
         "down": ("ccs.cli.up", "Stop the node and the server that `ccs up` started."),
         "status": ("ccs.cli.status", "What runs where: server, pool, nodes, profiles, versions."),
         "health": ("ccs.cli.status", "Whether the server answers; the exit code says it."),
+        "doctor": ("ccs.cli.doctor", "Check everything a run needs, and say what to do."),
+        "run": ("ccs.cli.oneoff", "Run one prompt now, without a job of its own."),
         "jobs": ("ccs.cli.jobs", "Jobs: create, change, run."),
         "tasks": ("ccs.cli.tasks", "Tasks of a job: one Claude Code session each."),
         "runs": ("ccs.cli.runs", "Runs of jobs: state, result, logs."),
         "profiles": ("ccs.cli.profiles", "Profiles: the environment claude runs with."),
         "nodes": ("ccs.cli.nodes", "Nodes: the machines that execute runs."),
+        "explain": ("ccs.cli.explain", "Why a job did not run, or a run ended as it did."),
+        "open": ("ccs.cli.page", "The page of a job or run in the UI."),
+        "state": ("ccs.cli.overview", "Everything the server holds: jobs, tasks, profiles, runs, nodes."),
+        "scheduler": ("ccs.cli.overview", "What is scheduled, and when it comes due."),
+        "stats": ("ccs.cli.stats", "Runs, cost and turns of each job."),
+        "debug": ("ccs.cli.debug", "Look inside: jobs, runs, transcripts, environments, settings."),
+        "completion": ("ccs.cli.completion", "The script that completes ccs in bash, zsh or fish."),
     }
 
 
@@ -66,8 +78,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    code = _outcome(argv)
+    if not (requests := Session.rehearsed()):
+        return code
+    from ccs.cli import rehearsal
+
+    rehearsal.show(requests)
+    return code if code in (ServerError.exit_code, UnreachableError.exit_code) else 0
+
+
+def _outcome(argv: list[str]) -> int:
     command: Any = typer.main.get_command(app)
     try:
+        if COMPLETE in os.environ:
+            from ccs.cli import completion
+
+            return completion.answer(command)
         result = command.main(args=argv, prog_name="ccs", standalone_mode=False)
     except (ReaderGoneError, BrokenPipeError):
         raise
@@ -76,9 +102,12 @@ def _run(argv: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         say("interrupted")
         return 130
-    except CcsError as error:
-        return _tell(str(error), error.hint, error.exit_code)
     except Exception as error:  # the one boundary: whatever happens, a user gets a sentence
+        if Talk.muted and not isinstance(error, ServerError | UnreachableError):
+            return 0  # a rehearsal ends where the command misses what was not done
+        Talk.muted = False
+        if isinstance(error, CcsError):
+            return _tell(str(error), error.hint, error.exit_code)
         if hasattr(error, "format_message"):  # a usage error of click, wherever typer keeps click
             return _usage(error)
         if Session.answered() and isinstance(error, LookupError | TypeError | AttributeError | ValueError):

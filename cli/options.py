@@ -8,12 +8,44 @@ from ccs.cli.output import say
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", "-L", min=1, metavar="N", help="Show at most so many.")]
-JobRef = Annotated[str, typer.Argument(metavar="JOB", help="Name, id or the beginning of the id of a job.")]
-TaskRef = Annotated[
-    str, typer.Argument(metavar="TASK", help="JOB/TASK, or name, id or the beginning of the id of a task.")
+
+
+def _names(kind: str) -> Any:
+    """Completes a word with the names of things of a kind."""
+
+    def complete(incomplete: str) -> list[str]:
+        from ccs.cli import completion
+
+        found: list[str] = getattr(completion, kind)(incomplete)
+        return found
+
+    return complete
+
+
+JobRef = Annotated[
+    str,
+    typer.Argument(metavar="JOB", help="Name, id or the beginning of the id of a job.", autocompletion=_names("jobs")),
 ]
-RunRef = Annotated[str, typer.Argument(metavar="RUN", help="Name, id or the beginning of the id of a run.")]
-ProfileRef = Annotated[str, typer.Argument(metavar="PROFILE", help="Name, id or the beginning of the id of a profile.")]
+TaskRef = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="JOB/TASK, or name, id or the beginning of the id of a task.",
+        autocompletion=_names("tasks"),
+    ),
+]
+RunRef = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="Name, id or the beginning of the id of a run.", autocompletion=_names("runs")),
+]
+ProfileRef = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROFILE",
+        help="Name, id or the beginning of the id of a profile.",
+        autocompletion=_names("profiles"),
+    ),
+]
 Pool = Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Work pool; CCS_POOL, or else ccs.")]
 
 
@@ -27,9 +59,10 @@ def confirm(question: str, force: bool) -> None:
     """Ask before something is destroyed; without a terminal, refuse unless forced."""
     import sys
 
+    from ccs.cli.app import Session
     from ccs.cli.errors import RequestError
 
-    if force:
+    if force or Session.dry_run:
         return
     if not sys.stdin.isatty():
         raise RequestError(f"not done without being asked: {question}", "say --force to do it without a question")

@@ -32,16 +32,20 @@ class Talk:
 
     verbosity = 0
     format: Format | None = None
+    muted = False
+    """Whether results are kept back, because what they would say did not happen."""
 
 
 def say(text: str, level: int = 0) -> None:
     """One line on stderr; lines of a higher level only with as many -v."""
-    if level <= Talk.verbosity:
+    if level <= Talk.verbosity and (level or not Talk.muted):
         print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def write(text: str) -> None:
     """Text on stdout, as it is."""
+    if Talk.muted:
+        return
     try:
         print(text, flush=True)  # noqa: T201
     except BrokenPipeError as error:
@@ -66,7 +70,7 @@ def show_list(rows: Sequence[Row], columns: Columns, key: str = "", empty: str =
                 write(_json(row, indent=None))
         case Format.IDS:
             for row in rows:
-                write(str(row.get("id", "")))
+                _write_id(row)
         case Format.YAML:
             write(_yaml({key: rows} if key else rows))
         case Format.JSON:
@@ -81,7 +85,7 @@ def show_one(row: Row, text: Callable[[Any], str]) -> None:
         case Format.NDJSON:
             write(_json(row, indent=None))
         case Format.IDS:
-            write(str(row.get("id", "")))
+            _write_id(row)
         case Format.YAML:
             write(_yaml(row))
         case Format.JSON:
@@ -118,6 +122,12 @@ def short(identity: object) -> str:
 def prints_table() -> bool:
     """Whether the result is for reading and not for a program."""
     return _format() is Format.TABLE
+
+
+def _write_id(row: Row) -> None:
+    """The id, or the name of what has none; nothing for what is no thing, such as settings."""
+    if identity := row.get("id") or row.get("name"):
+        write(str(identity))
 
 
 def _format() -> Format:

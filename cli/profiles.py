@@ -40,14 +40,14 @@ _PROFILES: Columns = {
 @app.verb("list", "ccs profiles list")
 def list_() -> None:
     """All profiles, by name; never a secret."""
-    rows = [_row(p) for p in Session.api().profiles()]
+    rows = [row(p) for p in Session.api().profiles()]
     show_list(rows, _PROFILES, "profiles", "no profiles yet; make one with: ccs profiles create NAME --secret VARIABLE")
 
 
 @app.verb("get", "ccs profiles get anthropic")
 def get(profile: ProfileRef) -> None:
     """A profile: its variables and where they come from, and the names of its secrets."""
-    show_one(_row(lookup.profile(Session.api(), profile)), _text)
+    show_one(row(lookup.profile(Session.api(), profile)), _text)
 
 
 @app.verb("create", "ccs profiles create anthropic --secret ANTHROPIC_API_KEY")
@@ -67,7 +67,7 @@ def create(
     data = environment.changed({"description": description or ""}, env, unset, secret)
     made = api.create_profile(environment.check_profile_name(name), data, provision.profile_type(api))
     say(f"created profile {name!r}; use it with: ccs jobs create --profile {name}")
-    show_one(_row(made), _text)
+    show_one(row(made), _text)
 
 
 @app.verb("update", "ccs profiles update anthropic --env ANTHROPIC_MODEL=sonnet")
@@ -92,7 +92,7 @@ def update(
         data = change.apply(fresh["data"])
         held.check()
         api.update_profile(fresh, data)
-    show_one(_row(lookup.profile(api, found["id"])), _text)
+    show_one(row(lookup.profile(api, found["id"])), _text)
 
 
 @app.verb("delete", "ccs profiles delete anthropic")
@@ -112,7 +112,8 @@ def _uses(deployment: Json, profile: str) -> bool:
     return profile in (spec.get("profile"), *(t.get("profile") for t in lookup.tasks_of(deployment)))
 
 
-def _row(document: Json) -> Json:
+def row(document: Json) -> Json:
+    """A profile in a list; never a secret."""
     data = document.get("data") or {}
     return {
         "id": document["id"],

@@ -16,6 +16,12 @@ app = Noun("Runs of jobs: state, result, logs.")
 
 STATES = ("scheduled", "pending", "running", "completed", "failed", "crashed", "cancelled", "cancelling", "paused")
 
+InJob = Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only runs of this job.")]
+States = Annotated[
+    list[str] | None, typer.Option("--status", "-s", metavar="STATE", help=f"Only these: {', '.join(STATES)}.")
+]
+Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only of the last 90m, 24h, 7d ….")]
+
 _RUNS: Columns = {
     "RUN": "name",
     "JOB": "job",
@@ -31,22 +37,29 @@ _RUNS: Columns = {
 
 @app.verb("list", "ccs runs list --job nightly --status failed --since 7d")
 def list_(
-    job: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only runs of this job.")] = None,
-    status: Annotated[
-        list[str] | None, typer.Option("--status", "-s", metavar="STATE", help=f"Only these: {', '.join(STATES)}.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only of the last 90m, 24h, 7d ….")
-    ] = None,
+    job: InJob = None,
+    status: States = None,
+    since: Since = None,
     limit: Limit = 50,
 ) -> None:
     """Runs, latest first; those that are only planned with --status scheduled."""
-    api = Session.api()
-    found, total = api.runs(_filter(job, status or [], since), limit)
-    costs = api.results([str(r["id"]) for r in found])
-    rows = [views.run(r, costs.get(str(r["id"])), Session.settings().ui_url) for r in found]
+    rows, total = _rows(_filter(job, status or [], since), limit)
     show_list(rows, _RUNS, "runs", "no runs; start one with: ccs jobs run JOB")
-    more(len(found), total)
+    more(len(rows), total)
+
+
+@app.verb("watch", "ccs runs watch --status running,scheduled")
+def watch(
+    job: InJob = None,
+    status: States = None,
+    since: Since = None,
+    every: Annotated[float, typer.Option("--every", min=0.2, metavar="SECONDS", help="Between two looks.")] = 2.0,
+    limit: Limit = 20,
+) -> None:
+    """Runs as they come and go, until Ctrl-C; on a pipe a line of JSON for each change."""
+    from ccs.cli import live
+
+    live.watch(lambda: _rows(_filter(job, status or [], since), limit)[0], _RUNS, "runs", every)
 
 
 @app.verb("get", "ccs runs get 3f2a")
@@ -87,6 +100,13 @@ def stop(run: RunRef, force: Force = False) -> None:
     api = Session.api()
     ended = stopping.stop(api, lookup.run(api, run), force)
     show_one(views.run(ended, None, Session.settings().ui_url), lambda r: f"run {r['name']}: {r['status']}")
+
+
+def _rows(where: Json, limit: int) -> tuple[list[Json], int]:
+    api = Session.api()
+    found, total = api.runs(where, limit)
+    costs = api.results([str(r["id"]) for r in found])
+    return [views.run(r, costs.get(str(r["id"])), Session.settings().ui_url) for r in found], total
 
 
 def _filter(job: str | None, states: list[str], since: str | None) -> Json:

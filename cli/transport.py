@@ -5,11 +5,14 @@ import sys
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.output import say
 from ccs.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from ccs.cli.rehearsal import Rehearsal
 
 # httpx imports its own command line (with rich and click) and HTTP/2 when it can: more than half of its import time.
 _UNUSED = [name for name in ("httpx._main", "h2") if name not in sys.modules]
@@ -29,8 +32,11 @@ _BUSY = frozenset({429, 502, 503, 504})
 class Transport:
     """One connection to one server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: float = 90) -> None:
+        """`patience`: seconds to wait for an answer; a server on SQLite may wait 60 for its database, then says 503."""
         self.settings = settings
+        self.rehearsal: Rehearsal | None = None
+        """With one, requests that write are kept by it and not sent."""
         self.server_time = datetime.now(UTC)
         """The server's clock at its last answer, to the second."""
         self.answered = False
@@ -40,7 +46,7 @@ class Transport:
         self._client = httpx.Client(
             base_url=address,
             headers={"User-Agent": "ccs", **plain, **settings.headers},
-            timeout=httpx.Timeout(90, connect=5),  # a server on SQLite may wait 60 s for its database, then says 503
+            timeout=httpx.Timeout(patience, connect=min(5, patience)),
             verify=settings.verify if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             follow_redirects=True,
         )
@@ -51,22 +57,34 @@ class Transport:
 
     def get(self, path: str, **query: str | int | bool) -> Any:
         """What the server holds at a path."""
+        if self.rehearsal:
+            self.rehearsal.reading("GET", path, query)
         return self.request("GET", path, query=query, safe=True)
 
     def read(self, path: str, body: object) -> Any:
         """The answer to a question that is asked with POST and changes nothing."""
+        if self.rehearsal:
+            self.rehearsal.reading("POST", path, body)
         return self.request("POST", path, body, safe=True)
 
     def post(self, path: str, body: object = None, safe: bool = False) -> Any:
         """Create or start something; `safe` when a second time would do no more than the first."""
+        if self.rehearsal:
+            return self.rehearsal.keep("POST", path, body)
         return self.request("POST", path, body, safe=safe)
 
     def patch(self, path: str, body: object) -> None:
         """Set fields: as safe to repeat as it is to do."""
-        self.request("PATCH", path, body, safe=True)
+        if self.rehearsal:
+            self.rehearsal.keep("PATCH", path, body)
+        else:
+            self.request("PATCH", path, body, safe=True)
 
     def delete(self, path: str) -> bool:
         """Delete something; False when it was not there (any more)."""
+        if self.rehearsal:
+            self.rehearsal.keep("DELETE", path)
+            return True
         try:
             self.request("DELETE", path, safe=True)
         except RequestError as error:

@@ -100,14 +100,15 @@ def test_control_characters_never_reach_the_terminal(capsys: pytest.CaptureFixtu
 
 
 def test_help_needs_no_server_and_ends_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for noun in ("jobs", "tasks", "runs", "profiles", "nodes"):
+    for noun in ("jobs", "tasks", "runs", "profiles", "nodes", "debug"):
         assert main([noun, "--help"]) == 0
         verbs = re.findall(r"^  (\w+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
         assert verbs
         for verb in verbs:
             assert main([noun, verb, "--help"]) == 0
             assert "Example:  ccs " in capsys.readouterr().out, (noun, verb)
-    for verb in ("up", "down", "status", "health"):
+    alone = ("doctor", "run", "explain", "open", "state", "scheduler", "stats", "completion")
+    for verb in ("up", "down", "status", "health", *alone):
         assert main([verb, "--help"]) == 0
         assert "Example:  ccs " in capsys.readouterr().out
 

@@ -1,0 +1,33 @@
+"""What to do about each verdict of a task."""
+
+ADVICE = {
+    "api_error": "try again later, or set another ANTHROPIC_BASE_URL or model",
+    "auth": "put a working key or token into the profile (ccs profiles update PROFILE --secret NAME), or log claude in "
+    "on the node",
+    "usage_limit": "wait until the limit is over, or use a profile with another account",
+    "max_turns": "raise it: ccs tasks update TASK --max-turns N, or ask for less in one task",
+    "budget": "raise it: ccs tasks update TASK --budget USD, or ask for less in one task",
+    "no_result": "claude ended before its result; the end of the log says why: ccs runs logs RUN",
+    "empty_result": "claude did nothing; make the prompt ask for something that can be answered",
+    "schema": "the answer did not have the form that was asked for; look at the answer, then at the schema",
+    "permission_denied": "allow the tool: ccs tasks update TASK --allowed-tools RULE, or --on-denied warn",
+    "timeout": "give it more time: ccs tasks update TASK --timeout TIME",
+    "timeout_first_output": "claude did not start in time: is the API reachable from the node? Or raise it: "
+    "--first-output-timeout TIME",
+    "timeout_idle": "a tool or the API was silent for too long; raise it: ccs tasks update TASK --idle-timeout TIME",
+    "gate": "the command that had to pass did not; its output is in the log: ccs runs logs RUN",
+    "cancelled": "somebody stopped it; start it again: ccs jobs run JOB",
+    "killed": "something else on the node ended claude (out of memory?); look into the node's system log",
+    "spawn": "claude could not be started there; on the node, run: ccs doctor",
+    "not_run": "a task before it failed, or the run ended; --on-failure continue goes on",
+}
+"""What to do next, by verdict; those that are fine have none."""
+
+
+def for_verdict(verdict: str, job: str, task: str, run: str) -> str:
+    """The next step after a verdict, with the names filled in."""
+    filled = ADVICE.get(verdict, "")
+    for word, name in (("TASK", f"'{job}/{task}'"), ("JOB", f"'{job}'"), ("RUN", run)):
+        filled = " ".join(name if part == word else part for part in filled.split(" "))
+        filled = filled.replace(f" {word},", f" {name},").replace(f" {word})", f" {name})")
+    return filled

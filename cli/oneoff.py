@@ -1,0 +1,77 @@
+"""`ccs run`: one prompt, now, as a job that is gone afterwards."""
+
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from ccs.cli import views
+from ccs.cli.api import Api, Json
+from ccs.cli.app import FRAME, Session, WriteCommand
+from ccs.cli.errors import CcsError, RequestError
+from ccs.cli.options import Pool, given, source_text
+from ccs.cli.output import say
+
+app = typer.Typer(**FRAME)
+
+
+@app.command(
+    "run", cls=WriteCommand, epilog='Example:  ccs run "Which TODO is the most urgent?" -C ~/app --permissions plan'
+)
+def run(
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What claude is to do; - reads it from stdin.")],
+    directory: Annotated[
+        str, typer.Option("--working-directory", "-C", metavar="PATH", help="Where, on the node.")
+    ] = ".",
+    profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Profile of the task.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="sonnet (default), opus, haiku ….")
+    ] = None,
+    permissions: Annotated[
+        str | None, typer.Option("--permissions", metavar="MODE", help="bypass when left out.")
+    ] = None,
+    keep: Annotated[str | None, typer.Option("--keep", metavar="NAME", help="Keep it as a job of this name.")] = None,
+    no_git: Annotated[bool, typer.Option("--no-require-git", help="Also outside a git repository.")] = False,
+    pool: Pool = None,
+) -> None:
+    """Run one prompt now and wait for its end; the exit code says how it ended.
+
+    Its job is gone afterwards, unless --keep gives it a name; its run and log stay: ccs runs get RUN.
+    """
+    from ccs.cli import editing, follow
+
+    task = given(id=str(uuid4()), name="prompt", prompt=source_text(prompt, "PROMPT"), model=model)
+    task |= given(permissions=permissions)
+    place = {"path": str(Path(directory).expanduser().absolute()), "require_git": not no_git}
+    spec = {"name": keep or f"run-{uuid4().hex[:8]}", "working_directory": place, "tasks": [task]}
+    api = Session.api()
+    made = editing.create(api, spec | given(profile=profile), pool or Session.settings().pool, [])
+    started = api.start_run(made["id"], f"ccs-{uuid4()}", {})
+    say(f"run {started['name']} ({started['id']})")
+    try:
+        code = follow.wait(api, str(started["id"]), Session.settings().ui_url)
+    except CcsError as error:
+        if keep is None and isinstance(error, RequestError):
+            raise _withdrawn(api, made, started, error) from error
+        say(f"its job stays; delete it with: ccs jobs delete {made['name']}")
+        raise
+    if keep is None:
+        _remove(api, made, api.run(started["id"]))
+    raise typer.Exit(code)
+
+
+def _remove(api: Api, job: Json, run: Json) -> None:
+    """Delete the job, unless its run goes on without us: it could not be stopped cleanly then."""
+    if run["state_type"] in views.ENDED:
+        api.delete_job(job["id"])
+    else:
+        say(f"its job stays as long as it runs; delete it then with: ccs jobs delete {job['name']}")
+
+
+def _withdrawn(api: Api, job: Json, run: Json, error: RequestError) -> RequestError:
+    """Nobody takes the run: take it back, so that it does not start some time later; the error that says so."""
+    why = str(error).partition(";")[0]
+    api.set_state(run["id"], "CANCELLED", "Cancelled", why)
+    api.delete_job(job["id"])
+    return RequestError(f"{why}; run {run['name']} was taken back, and its job removed", error.hint)

@@ -1,0 +1,202 @@
+"""Why a job does not run, or a run ended as it did: findings from what the server knows."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from ccs.cli import advice, lookup, schedule, views
+from ccs.cli.api import Api, Json
+from ccs.cli.findings import Finding, fail, info, ranked, warn
+
+LATE = 30.0
+"""Seconds after its time from which a run that has not started is late."""
+
+_WAITING = ("SCHEDULED", "PENDING")
+_FINE = ("ok", "skipped")
+
+
+def of_job(api: Api, deployment: Json) -> list[Finding]:
+    """Why a job did not run, the most important first."""
+    found = [*_contents(api, deployment), *_pause(deployment), *_place(api, deployment), *_times(deployment)]
+    found += [*_queue(api, deployment), *_last(api, deployment)]
+    return ranked(found)
+
+
+def of_run(api: Api, run: Json) -> list[Finding]:
+    """Why a run does not start, or ended as it did, the most important first."""
+    if run["state_type"] in views.ENDED:
+        rows = api.results([str(run["id"])]).get(str(run["id"]), [])
+        return ranked([*_end(run, rows), *_delay(run)])
+    waits = _waits(run, api.server_time)
+    if run["state_type"] in _WAITING:
+        return ranked([*_place(api, run), *_slots(api, run), waits])
+    return ranked([waits, *_delay(run)])
+
+
+def _contents(api: Api, deployment: Json) -> Iterator[Finding]:
+    tasks, name = lookup.tasks_of(deployment), deployment["name"]
+    if not tasks:
+        yield fail(
+            "tasks", "the job has no tasks: every run is skipped", f"ccs tasks create --job {name!r} --name NAME"
+        )
+    elif not any(t.get("enabled", True) for t in tasks):
+        task = f"{name}/{tasks[0]['name']}"
+        yield fail("tasks", "every task is disabled: every run is skipped", f"ccs tasks enable {task!r}")
+    spec = (deployment.get("parameters") or {}).get("job") or {}
+    for profile in sorted({p for p in (spec.get("profile"), *(t.get("profile") for t in tasks)) if p}):
+        if api.profile(profile) is None:
+            yield fail("profile", f"there is no profile {profile!r}: its tasks fail", f"ccs profiles create {profile}")
+
+
+def _pause(deployment: Json) -> Iterator[Finding]:
+    if deployment.get("paused"):
+        resume = f"ccs jobs update {deployment['name']!r} --resume"
+        yield fail("paused", "the job is paused: its schedules do nothing", resume)
+
+
+def _place(api: Api, thing: Json) -> Iterator[Finding]:
+    """What of the pool keeps a job or run from starting."""
+    name = thing.get("work_pool_name")
+    if not name:
+        yield fail("pool", "it belongs to no work pool, so no node takes it", "deploy it to a pool, such as ccs")
+        return
+    pool = api.pool(name)
+    if pool is None:
+        yield fail("pool", f"its work pool {name!r} is gone", f"ccs up -d --pool {name}")
+        return
+    if pool.get("is_paused"):
+        yield fail("pool", f"work pool {name!r} is paused", f"prefect work-pool resume {name}")
+    nodes = api.nodes(name)
+    live = [str(n["name"]) for n in nodes if views.is_live(n, api.server_time)]
+    if live:
+        yield info("node", f"{len(live)} live node(s) in pool {name!r}: {', '.join(live[:5])}")
+    else:
+        seen = max((n["last_heartbeat_time"] for n in nodes if n.get("last_heartbeat_time")), default=None)
+        last = f", the last was seen {views.ago(seen)}" if seen else ""
+        yield fail("node", f"no node of work pool {name!r} is alive{last}", f"ccs up -d --pool {name}")
+    yield from _limits(api, pool, thing)
+
+
+def _limits(api: Api, pool: Json, thing: Json) -> Iterator[Finding]:
+    name, limit = pool["name"], pool.get("concurrency_limit")
+    if limit is not None:
+        busy = api.busy(name)
+        if busy >= limit:
+            raise_it = f"prefect work-pool set-concurrency-limit {name} N"
+            yield fail("limit", f"work pool {name!r} takes {limit} runs at a time, and {busy} are under way", raise_it)
+    queue = api.queue(name, thing.get("work_queue_name") or "default")
+    if queue and queue.get("is_paused") and not pool.get("is_paused"):
+        resume = f"prefect work-queue resume {queue['name']} --pool {name}"
+        yield fail("queue", f"work queue {queue['name']!r} is paused", resume)
+    own = thing.get("global_concurrency_limit") or {}
+    if own and (own.get("active_slots") or 0) >= own.get("limit", 1):
+        yield fail("limit", f"the job may run {own['limit']} times at once, and does", "wait, or ccs jobs stop it")
+
+
+def _slots(api: Api, run: Json) -> Iterator[Finding]:
+    pool = run.get("work_pool_name")
+    if pool and _seconds(run["expected_start_time"], api.server_time) > LATE and (busy := api.busy(pool)):
+        what = f"{busy} run(s) are under way in work pool {pool!r}: its nodes may be full"
+        yield warn("full", what, "wait, or start another node: ccs up -d --name NAME --limit N")
+    if run.get("deployment_id"):
+        others = {"deployment_id": {"any_": [run["deployment_id"]]}, "state": {"type": {"any_": ["RUNNING"]}}}
+        rows, count = api.runs(others, 1)
+        if count:
+            yield info("other", f"{count} run(s) of the job are under way, such as {rows[0]['name']}")
+
+
+def _times(deployment: Json) -> Iterator[Finding]:
+    schedules, name = deployment.get("schedules") or [], deployment["name"]
+    active = [s["schedule"] for s in schedules if s.get("active", True)]
+    if not schedules:
+        yield info("schedule", "the job has no schedule: it runs when asked to", f"ccs jobs run {name!r}")
+    elif not active:
+        yield fail("schedule", f"all its {len(schedules)} schedules are inactive", f"activate one in the UI, or give it another: ccs jobs update {name!r} --cron …")  # fmt: skip  # noqa: E501
+    elif not deployment.get("paused"):
+        due = min((t for s in active for t in schedule.fire_times(s, datetime.now(UTC), 1)), default=None)
+        words = "; ".join(schedule.describe(s) for s in active)
+        when = f": next {due:%a %Y-%m-%d %H:%M:%S %z} ({views.ago(due.isoformat())})" if due else ""
+        yield info("schedule", f"it runs {words}{when}")
+
+
+def _queue(api: Api, deployment: Json) -> Iterator[Finding]:
+    own = {"deployment_id": {"any_": [deployment["id"]]}}
+    waiting, _ = api.runs({**own, "state": {"type": {"any_": list(_WAITING)}}}, 200)
+    late = [r for r in waiting if _seconds(r["expected_start_time"], api.server_time) > LATE]
+    if late:
+        oldest = late[-1]
+        since = views.ago(oldest["expected_start_time"])
+        yield warn(
+            "late", f"{len(late)} run(s) are late; {oldest['name']} was due {since}", f"ccs explain {oldest['name']}"
+        )
+    running, count = api.runs({**own, "state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}, 1)
+    if count:
+        yield info("running", f"{count} run(s) are under way, such as {running[0]['name']}", f"ccs runs logs {running[0]['name']} -f")  # fmt: skip  # noqa: E501
+
+
+def _last(api: Api, deployment: Json) -> Iterator[Finding]:
+    where = {"deployment_id": {"any_": [deployment["id"]]}, "state": {"type": {"any_": sorted(views.ENDED)}}}
+    rows, _ = api.runs(where, 1)
+    if not rows:
+        yield info("last", "no run of it has ended yet")
+        return
+    results = api.results([str(rows[0]["id"])]).get(str(rows[0]["id"]), [])
+    for finding in _end(rows[0], results):
+        yield Finding(finding.level, finding.id, f"last run {rows[0]['name']}: {finding.what}", finding.do)
+
+
+def _end(run: Json, rows: list[Json]) -> Iterator[Finding]:
+    """How a run ended: the state, then each task that was not ok."""
+    name, said = run["name"], (run.get("state") or {}).get("message") or ""
+    when = views.ago(run.get("end_time") or run.get("expected_start_time"))
+    told = any(str(row.get("verdict")) not in _FINE for row in rows)  # the tasks say it better
+    what = f"it {run['state_name'].lower()} {when}" + (f": {said}" if said and not told else "")
+    spec = (run.get("parameters") or {}).get("job")
+    job = str(spec.get("name")) if isinstance(spec, dict) else "JOB"
+    match run["state_type"]:
+        case "COMPLETED":
+            yield info("run", what)
+        case "CANCELLED":
+            yield warn("run", what, f"run it again: ccs jobs run {job!r}")
+        case "CRASHED":
+            yield fail("run", what, f"its node or process was ended; read: ccs runs logs {name}")
+        case _:
+            yield fail("run", what, "" if rows else f"read: ccs runs logs {name}")
+    for row in rows:
+        verdict = str(row.get("verdict"))
+        if verdict not in _FINE:
+            detail = f": {row['detail']}" if row.get("detail") else ""
+            level = info if verdict == "not_run" else fail
+            yield level(
+                "task", f"{row['task']}: {verdict}{detail}", advice.for_verdict(verdict, job, str(row["task"]), name)
+            )
+
+
+def _delay(run: Json) -> Iterator[Finding]:
+    if run.get("start_time") and run.get("expected_start_time"):
+        late = _seconds(run["expected_start_time"], datetime.fromisoformat(run["start_time"]))
+        if late > LATE:
+            yield warn("late", f"it started {views.span(round(late))} after its time: no node was free or alive then")
+
+
+def _waits(run: Json, now: datetime) -> Finding:
+    """What a run that has not ended is doing."""
+    said, kind = (run.get("state") or {}).get("message") or "", run["state_type"]
+    more = f": {said}" if said else ""
+    if kind == "SCHEDULED":
+        passed = _seconds(run["expected_start_time"], now)
+        if passed < -1:  # the server tells its time to the second
+            return info(
+                "time", f"it is not due yet: {run['expected_start_time']} ({views.ago(run['expected_start_time'])})"
+            )
+        what = f"it was due {views.ago(run['expected_start_time'])} and waits ({run['state_name']}){more}"
+        return warn("late", what) if passed > LATE else info("time", what)
+    if kind == "PENDING":
+        return info("pending", f"a node has taken it and is starting it{more}", f"ccs runs logs {run['name']} -f")
+    if kind == "CANCELLING":
+        return warn("cancelling", f"its node has been asked to end it{more}", f"ccs runs stop {run['name']} --force")
+    since = views.ago(run.get("start_time"))
+    return info("running", f"it is {run['state_name'].lower()} since {since}{more}", f"ccs runs logs {run['name']} -f")
+
+
+def _seconds(time: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(time)).total_seconds()

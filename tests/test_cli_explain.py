@@ -1,0 +1,135 @@
+"""`ccs explain` and `ccs open`: why a job did not run, why a run ended so, and where to look."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from cli_world import Cli
+from run_states import ended, live_node, state
+
+
+@pytest.fixture(scope="module")
+def ccs(server_url: str) -> Cli:
+    return Cli({"PREFECT_API_URL": server_url}).provisioned()
+
+
+@pytest.fixture
+def pool(ccs: Cli) -> str:
+    name = f"pool-{uuid4().hex[:8]}"
+    assert ccs.ask("POST", "/work_pools/", {"name": name, "type": "process"}).status_code == 201
+    return name
+
+
+@pytest.fixture
+def job(ccs: Cli, pool: str) -> str:
+    name = f"job-{uuid4().hex[:12]}"
+    ccs.ok("jobs", "create", "--name", name, "--every", "1d", "--pool", pool)
+    ccs.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
+    return name
+
+
+def explained(ccs: Cli, thing: str) -> dict[str, str]:
+    """The findings: subject and text; the first text of a subject counts."""
+    found: dict[str, str] = {}
+    for f in ccs.ok("explain", thing).json["findings"]:
+        found.setdefault(f["id"], f"{f['level']} {f['what']} {f['do']}")
+    return found
+
+
+def test_a_job_without_a_live_node_is_told_so_first(ccs: Cli, job: str, pool: str) -> None:
+    first = ccs.ok("explain", job).json["findings"][0]
+    assert (first["level"], first["id"]) == ("FAIL", "node")
+    assert first["do"] == f"ccs up -d --pool {pool}"
+    line = ccs.ok("explain", job, "--output", "table").out.splitlines()[0]
+    assert line == f"FAIL  no node of work pool '{pool}' is alive; next: ccs up -d --pool {pool}"
+
+
+def test_a_job_that_is_well_says_when_it_runs_next(ccs: Cli, job: str, pool: str) -> None:
+    live_node(ccs, pool=pool)
+    found = explained(ccs, job)
+    assert not any(text.startswith("FAIL") for text in found.values())
+    assert "every 1d (UTC): next " in found["schedule"]
+    assert "n1" in found["node"]
+    assert "no run of it has ended" in found["last"]
+
+
+def test_what_keeps_a_job_from_running_is_named(ccs: Cli, job: str, pool: str) -> None:
+    ccs.ok("jobs", "update", job, "--pause")
+    ccs.ok("tasks", "disable", f"{job}/one")
+    ccs.ask("PATCH", f"/work_pools/{pool}", {"is_paused": True})
+    found = explained(ccs, job)
+    assert found["paused"].startswith("FAIL the job is paused")
+    assert f"ccs jobs update '{job}' --resume" in found["paused"]
+    assert "every task is disabled" in found["tasks"]
+    assert f"prefect work-pool resume {pool}" in found["pool"]
+
+
+def test_an_inactive_schedule_a_missing_profile_and_no_tasks_are_named(ccs: Cli, pool: str) -> None:
+    name, profile = f"job-{uuid4().hex[:12]}", f"profile-{uuid4().hex[:8]}"
+    ccs.ok("profiles", "create", profile)
+    made = ccs.ok("jobs", "create", "--name", name, "--every", "1d", "--pool", pool, "--profile", profile).json
+    ccs.ok("profiles", "delete", profile, "--force")
+    (schedule,) = made["schedules"]
+    ccs.ask("PATCH", f"/deployments/{made['id']}/schedules/{schedule['id']}", {"active": False})
+    found = explained(ccs, name)
+    assert "all its 1 schedules are inactive" in found["schedule"]
+    assert f"there is no profile '{profile}'" in found["profile"]
+    assert "the job has no tasks" in found["tasks"]
+
+
+def test_a_full_pool_and_late_runs_are_named(ccs: Cli, job: str, pool: str) -> None:
+    ccs.ask("PATCH", f"/work_pools/{pool}", {"concurrency_limit": 1})
+    state(ccs, ccs.ok("jobs", "run", job).json["id"], "RUNNING")
+    due = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
+    body = {"state": {"type": "SCHEDULED", "name": "Late", "state_details": {"scheduled_time": due}}}
+    identity = ccs.ok("jobs", "get", job).json["id"]
+    waiting = ccs.ask("POST", f"/deployments/{identity}/create_flow_run", body).json()
+    found = explained(ccs, job)
+    assert "takes 1 runs at a time, and 1 are under way" in found["limit"]
+    assert f"1 run(s) are late; {waiting['name']} was due 2h ago" in found["late"]
+    of_run = explained(ccs, waiting["name"])
+    assert "it was due 2h ago and waits (Late)" in of_run["late"]
+    assert "1 run(s) of the job are under way" in of_run["other"]
+
+
+def test_the_verdict_of_a_failed_run_comes_with_what_to_do(ccs: Cli, job: str) -> None:
+    run = ccs.ok("jobs", "run", job).json
+    ended(ccs, run["id"], "FAILED", verdict="permission_denied", detail="Bash was denied")
+    found = explained(ccs, run["name"])
+    assert re.search(r"FAIL it failed \d+s ago", found["run"])
+    assert "FAIL one: permission_denied: Bash was denied" in found["task"]
+    assert f"ccs tasks update '{job}/one' --allowed-tools RULE" in found["task"]
+    assert f"last run {run['name']}: it failed" in explained(ccs, job)["run"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "do"), [("CRASHED", "FAIL", "ccs runs logs"), ("CANCELLED", "WARN", "ccs jobs run")]
+)
+def test_other_ends_of_a_run_say_what_to_do(ccs: Cli, job: str, kind: str, level: str, do: str) -> None:
+    run = ccs.ok("jobs", "run", job).json
+    state(ccs, run["id"], kind, "the reason")
+    said = explained(ccs, run["id"])["run"]
+    assert said.startswith(level)
+    assert "the reason" in said
+    assert do in said
+
+
+@pytest.mark.parametrize(("kind", "what"), [("RUNNING", "it is running"), ("PENDING", "a node has taken it")])
+def test_a_run_under_way_says_so(ccs: Cli, job: str, kind: str, what: str) -> None:
+    run = ccs.ok("jobs", "run", job).json
+    state(ccs, run["id"], kind)
+    assert any(what in text for text in explained(ccs, run["id"]).values())
+
+
+def test_what_is_neither_job_nor_run_is_an_error(ccs: Cli) -> None:
+    said = ccs("explain", "no-such-thing")
+    assert (said.code, "there is no job or run 'no-such-thing'" in said.err) == (1, True)
+
+
+def test_the_page_of_a_job_and_of_a_run_are_told(ccs: Cli, job: str) -> None:
+    run = ccs.ok("jobs", "run", job).json
+    made = ccs.ok("jobs", "get", job).json
+    base = ccs.env["PREFECT_API_URL"].removesuffix("/api")
+    assert ccs.ok("open", job).json["url"] == f"{base}/deployments/deployment/{made['id']}"
+    assert ccs.ok("open", run["name"], "--output", "table").out.strip() == f"{base}/runs/flow-run/{run['id']}"
