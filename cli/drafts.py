@@ -52,7 +52,7 @@ def require(api: Api, source: str, pool: str, profiles: Iterable[str]) -> None:
 def store(api: Api, draft: Draft, pool: str, replace: bool = False) -> Json:
     """Write a job with its schedules in one request; its deployment.
 
-    A job of the same name is replaced, and keeps its id and its runs, or else is a RequestError.
+    A job of the same name is replaced, and keeps its id and its runs, or else RequestError says that it is there.
     """
     job = editing.checked(draft.spec)
     body = {**editing.deployment_of(job, pool, draft.schedules), "paused": draft.paused}

@@ -78,7 +78,9 @@ def load(source: str) -> Any:
     if len(raw) > MAX_FILE:
         raise RequestError(f"{source} is larger than {MAX_FILE // 1_000_000} MB: not an export of a job", _UNWRITTEN)
     try:
-        return json.loads(raw.decode("utf-8-sig"))
+        data = json.loads(raw.decode("utf-8-sig"))
+        json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair could not be sent
+        return data
     except (ValueError, RecursionError) as error:
         raise RequestError(f"{source} is not JSON: {error}", _UNWRITTEN) from error
 

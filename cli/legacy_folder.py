@@ -67,10 +67,10 @@ def read(folder: Path, report: Report) -> Folder:
         found.profiles.append(profile)
     how = Takeover(report, lambda old: names.get(old) or shortcut(old), keep_ids=True)
     jobs, tasks = _list(files["jobs"], report), _list(files["tasks"], report)
-    known = {str(job.get("id")) for job in jobs}
+    known = {str(job["id"]) for job in jobs if job.get("id")}
     for job in jobs:
         report.source = str(files["jobs"])
-        _add(found, job_of(job, [t for t in tasks if str(t.get("job_id")) == str(job.get("id"))], how))
+        _add(found, job_of(job, [t for t in tasks if job.get("id") and str(t.get("job_id")) == str(job["id"])], how))
     if orphans := [t for t in tasks if str(t.get("job_id")) not in known]:
         report.source = str(files["tasks"])
         _add(found, orphans_of(orphans, how))

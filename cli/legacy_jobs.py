@@ -39,7 +39,7 @@ def job_of(data: Json, tasks: list[Json], how: Takeover) -> Draft:
     fields.mapped("description")
     profile = _profile(fields, how)
     spec |= {"profile": profile} if profile else {}
-    spec["working_directory"], worktree = _directory(fields.part("working_directory"))
+    spec["working_directory"], worktree = _directory(fields.part("working_directory", short="path"))
     ordered = _ordered(fields, tasks)
     fields.left(_LEFT_RECORD, *_RECORDS)
     fields.rest()
@@ -63,7 +63,7 @@ def orphans_of(tasks: list[Json], how: Takeover) -> Draft:
 
 
 def _name(fields: Fields, default: str, taken: Iterable[str] = ()) -> str:
-    """The name as a name of ccs, unlike those that are taken."""
+    """The name as a name of ccs, unlike those that are taken; short enough for a number behind it."""
     given = fields.text("name", default=default)
     clean = re.sub(r"[/%&<>\x00-\x1f\x7f]", "-", given).strip().lstrip("-").strip()[:90].strip() or default
     name, count, known = clean, 1, set(taken)
@@ -73,7 +73,10 @@ def _name(fields: Fields, default: str, taken: Iterable[str] = ()) -> str:
     if name == given:
         fields.mapped("name")
     else:
-        fields.changed("name", f"is {name!r} now: " + ("the name was taken" if count > 1 else "ccs takes no / % & < >"))
+        fields.changed(
+            "name",
+            f"is {name!r} now: " + ("the name was taken" if count > 1 else "a name is short and has no / % & < >"),
+        )
     return name
 
 
@@ -135,11 +138,10 @@ def _task(data: Json, job: Json, how: Takeover) -> tuple[Json, Json | None]:
     task: Json = {"id": _id(data, how), "name": name}
     task["enabled"] = fields.flag("enabled", True)
     task |= _source(fields)
-    task["model"] = fields.text("model", default="sonnet")
+    fields.mapped("enabled")
+    task["model"] = _model(fields)
     task["permissions"] = _permissions(fields)
-    task["allowed_tools"] = fields.texts("allowed_tools")
-    task["disallowed_tools"] = fields.texts("disallowed_tools")
-    fields.mapped("enabled", "model", "allowed_tools", "disallowed_tools")
+    task |= {name: _rules(fields, name) for name in ("allowed_tools", "disallowed_tools")}
     if job.get("profile"):
         fields.left("the profile of the job went before that of the task", "profile")
     elif profile := _profile(fields, how):
@@ -189,12 +191,31 @@ def _permissions(fields: Fields) -> str:
         mode = modes[0] if len(modes) == 1 and modes[0] in _PERMISSIONS else "default"
         fields.changed("permissions", f"was the list {modes}, is {mode} now")
         return mode
-    mode = fields.text("permissions", default="bypass")
+    mode = fields.text("permissions", default="bypass" if not fields.is_null("permissions") else "null")
     if mode in _PERMISSIONS:
         fields.mapped("permissions")
         return mode
     fields.changed("permissions", f"{mode!r} is no mode of claude; default (read only) is, as it was")
     return "default"
+
+
+def _model(fields: Fields) -> str:
+    model = fields.text("model", default="sonnet").strip()
+    if model:
+        fields.mapped("model")
+    else:
+        fields.changed("model", "was empty, is sonnet now")
+    return model or "sonnet"
+
+
+def _rules(fields: Fields, name: str) -> list[str]:
+    given = fields.texts(name)
+    rules = [rule for rule in given if rule.strip()]
+    if rules == given:
+        fields.mapped(name)
+    else:
+        fields.changed(name, "held empty rules, which are left out")
+    return rules
 
 
 def _behaviour(fields: Fields) -> None:

@@ -10,6 +10,7 @@ from ccs.cli.takeover import Fields
 
 _PRESET = re.compile(r"(\d+)\s*(min|minute|hour|day)s?")
 _UNITS = {"second": 1, "min": 60, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_LONGEST = 10 * 366 * 86400
 _FIELDS = {
     "calendar": ("calendar_frequency", "calendar_time", "calendar_days_of_week", "calendar_day_of_month"),
     "interval": ("interval_type", "interval_preset", "interval_value", "interval_unit", "interval_cron"),
@@ -44,7 +45,7 @@ def schedule_of(fields: Fields) -> Json | None:
     zone = _zone(fields, found is not None)
     fields.mapped(*(["schedule_type"] if kind in ("manual", "sequential") or found else []))
     fields.rest()
-    return {**found, "timezone": zone} if found else None
+    return {**found, "timezone": zone} if found and zone else None
 
 
 def _idle(kind: str) -> list[str]:
@@ -118,8 +119,8 @@ def _crontab(fields: Fields) -> Json | None:
 
 
 def _every(fields: Fields, name: str, seconds: int, words: str) -> Json | None:
-    if seconds < schedule.MIN_INTERVAL:
-        short = f"is shorter than {schedule.MIN_INTERVAL} seconds" if seconds > 0 else "is not an interval"
+    if not schedule.MIN_INTERVAL <= seconds <= _LONGEST:
+        short = f"is shorter than {schedule.MIN_INTERVAL} seconds" if 0 < seconds < _LONGEST else "is not an interval"
         fields.lost(name, f"{words!r} {short}; the task has no schedule")
         return None
     return {"interval": seconds, "anchor_date": datetime.now(UTC).replace(microsecond=0).isoformat()}
@@ -137,7 +138,8 @@ def _zone(fields: Fields, used: bool) -> str:
     try:
         zone = schedule.check_zone(zone)
     except RequestError as error:
-        raise RequestError(f"{fields.report.source}: {fields.thing}: {error}", error.hint or _UNWRITTEN) from error
+        fields.lost("timezone", f"{error}; the task has no schedule")
+        return ""
     fields.changed("timezone", "claude-code-scheduler ignored it and went by its machine's clock; ccs goes by it")
     return zone
 

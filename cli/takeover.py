@@ -86,14 +86,20 @@ class Fields:
         """A field that is a list."""
         return list(self._value(list, (name,), []))
 
-    def part(self, name: str) -> "Fields":
-        """A field that is an object, with fields of its own."""
+    def part(self, name: str, short: str = "") -> "Fields":
+        """A field that is an object, with fields of its own; a text in its place stands for its field `short`."""
         self._told.add(name)
+        if short and isinstance(self._data.get(name), str):
+            self._data = {**self._data, name: {short: self._data[name]}}
         return Fields(self._value(dict, (name,), {}), self.thing, self.report, f"{self._prefix}{name}.")
 
     def has(self, name: str) -> bool:
         """Whether a field is there and not null."""
         return self._data.get(name) is not None
+
+    def is_null(self, name: str) -> bool:
+        """Whether a field is there, but null."""
+        return name in self._data and self._data[name] is None
 
     def is_list(self, name: str) -> bool:
         """Whether a field is a list, where it should be one value."""

@@ -63,6 +63,6 @@ def _asked(name: str) -> str:
         say(f"{name} (a value, or env:{name} to take the node's own; empty to leave it out): ")
     value = sys.stdin.readline().strip()
     if not value:
-        say(f"warning: {name} has no value, so it is left out; set it with: ccs profiles update --env {name}=VALUE")
+        say(f"warning: {name} has no value, so it is left out; later: ccs profiles update PROFILE --env {name}=VALUE")
         return ""
     return f"{name}={value}"

@@ -243,6 +243,28 @@ def test_the_profiles_of_the_predecessor_are_found_by_their_known_ids_or_told(
     assert [t["profile"] for t in made["tasks"]] == ["zai", "zai"]
 
 
+def test_fields_that_are_empty_or_of_an_older_form_are_read_as_they_were(ccs: Cli, name: str, tmp_path: Path) -> None:
+    job = old.job(name, working_directory="$HOME/app")
+    zone = old.schedule("calendar", timezone="Mars/Base")
+    before = {"command_type": "slash_command", "command": "review", "working_directory": "/gone"}
+    older = {
+        k: v for k, v in old.task(job, "older", **before).items() if k not in ("prompt", "prompt_type", "schedule")
+    }
+    tasks = (
+        older,
+        old.task(job, "bare", model="", permissions=None, allowed_tools=["", "Edit"], schedule=zone, retry=None),
+        old.task(job, "listed", permissions=["bypass"]),
+    )
+    said = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, *tasks)))
+    assert said.json["working_directory"]["path"] == "~/app"
+    first, bare, listed = said.json["tasks"]
+    assert first["command"] == "/review"
+    assert (bare["model"], bare["permissions"], bare["allowed_tools"]) == ("sonnet", "default", ["Edit"])
+    assert listed["permissions"] == "bypass"
+    assert said.json["schedules"] == []
+    assert "not a time zone" in reasons(said, "not mapped")["schedule.timezone"]
+
+
 def test_a_name_that_ccs_does_not_take_is_mended_and_told(ccs: Cli, name: str, tmp_path: Path) -> None:
     job = old.job(f"R&D/{name}")
     tasks = (old.task(job, "same"), old.task(job, "same"))

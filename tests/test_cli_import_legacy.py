@@ -124,7 +124,8 @@ def test_a_second_time_nothing_is_doubled_and_nothing_changed(ccs: Cli, mark: st
         ({"jobs": [old.job("never")], "profiles": [old.profile("p", {"name": 5})]}, "name must be a text"),
         ({"jobs": [old.job("never")], "settings": []}, "settings is not an object"),
         ({"jobs": [old.job("never")], "tasks": [old.task(None, "t", prompt=["x"])]}, "prompt must be a text"),
-        ({"jobs": [old.job("never")], "tasks": [old.task(None, "t", model=" ")]}, "model: must not be empty"),
+        ({"jobs": [old.job("never")], "tasks": [old.task(None, "t", prompt="x" * 600_000)]}, "more than the 500 KB"),
+        ({"jobs": '[{"id": "a", "name": "never", "description": "\\ud800"}]'}, "is not JSON"),
     ],
 )
 def test_a_malformed_file_is_one_sentence_and_nothing_is_written(
