@@ -49,10 +49,11 @@ def require(api: Api, source: str, pool: str, profiles: Iterable[str]) -> None:
         )
 
 
-def store(api: Api, draft: Draft, pool: str, replace: bool = False) -> Json:
+def store(api: Api, draft: Draft, pool: str, replace: bool = False, move: bool = False) -> Json:
     """Write a job with its schedules in one request; its deployment.
 
-    A job of the same name is replaced, and keeps its id and its runs, or else RequestError says that it is there.
+    A job of the same name is replaced, and keeps its id, its runs and (unless it is to `move`) its work pool; or else
+    RequestError says that it is there.
     """
     job = editing.checked(draft.spec)
     body = {**editing.deployment_of(job, pool, draft.schedules), "paused": draft.paused}
@@ -67,4 +68,5 @@ def store(api: Api, draft: Draft, pool: str, replace: bool = False) -> Json:
             )
         with lock.held(api, str(there[0]["id"]), f"job {job.name!r}") as held:
             held.check()
-            return api.create_job(body)
+            own = {} if move else {"work_pool_name": there[0].get("work_pool_name") or pool}
+            return api.create_job({**body, **own})

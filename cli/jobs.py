@@ -270,10 +270,10 @@ def import_(
     from ccs.cli import drafts, exports
     from ccs.cli.takeover import Report
 
-    api, report, pool = Session.api(), Report(file), pool or Session.settings().pool
+    api, report, target = Session.api(), Report(file), pool or Session.settings().pool
     draft = exports.read(exports.load(file), report, exports.names_of(profile or [])).checked(name)
-    drafts.require(api, file, pool, draft.profiles())
-    made = drafts.store(api, draft, pool, force)
+    drafts.require(api, file, target, draft.profiles())
+    made = drafts.store(api, draft, target, force, move=pool is not None)
     report.tell()
     say(f"imported job {draft.name!r} with {len(draft.spec['tasks'])} tasks")
     show_one({**_whole(made), "report": report.rows()}, _text)

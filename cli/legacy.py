@@ -1,5 +1,6 @@
 """`claude-code-scheduler`: its command lines, translated by a table into those of ccs."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,10 @@ ALONE = ("state", "health", "scheduler", "stats")
 HELP = """\
 claude-code-scheduler is ccs now. This command takes the old command lines and says what it does with them.
 
-  claude-code-scheduler cli jobs|tasks|runs|profiles|nodes VERB …   →  ccs jobs|tasks|runs|profiles|nodes VERB …
-  claude-code-scheduler cli health|state|scheduler|stats            →  ccs health|state|scheduler|stats
-  claude-code-scheduler debug …, completion SHELL                   →  ccs debug …, completion SHELL
-  claude-code-scheduler gui, server, daemon, node                   →  ccs up -d; Prefect's web page is the GUI
+  claude-code-scheduler cli jobs|tasks|runs|profiles|nodes VERB ...   ->  ccs jobs|tasks|runs|profiles|nodes VERB ...
+  claude-code-scheduler cli health|state|scheduler|stats            ->  ccs health|state|scheduler|stats
+  claude-code-scheduler debug ..., completion SHELL                   ->  ccs debug ..., completion SHELL
+  claude-code-scheduler gui, server, daemon, node                   ->  ccs up -d; Prefect's web page is the GUI
 
 Take your data over with: ccs import-legacy ~/.claude-scheduler      All commands: ccs --help"""
 
@@ -158,11 +159,12 @@ def translate(argv: Sequence[str]) -> Translation:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run an old command line; the exit code of ccs, or 1 for what has no counterpart."""
     from ccs.cli import main as ccs
-    from ccs.cli.output import say, write
+    from ccs.cli.output import ReaderGoneError, say, write
 
     words = list(sys.argv[1:] if argv is None else argv)
     if not [w for w in words if not _is_verbosity(w)] or words in (["--help"], ["-h"]):
-        write(HELP)
+        with contextlib.suppress(ReaderGoneError):
+            write(HELP)
         return 0
     try:
         translation = translate(words)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from ccs.cli import exports
 from ccs.cli.api import Api, Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.drafts import Draft
@@ -13,7 +14,7 @@ from ccs.cli.errors import RequestError
 from ccs.cli.legacy_profiles import Profile
 from ccs.cli.options import Pool
 from ccs.cli.output import Columns, say, show_list
-from ccs.cli.takeover import Report
+from ccs.cli.takeover import Finding, Outcome, Report
 
 app = Noun("Take over what claude-code-scheduler left behind.")
 
@@ -27,8 +28,9 @@ _THINGS: Columns = {"KIND": "kind", "NAME": "name", "RESULT": "result", "ID": "i
 class Folder:
     """What is in a data folder, as it is to be here."""
 
-    profiles: list[Profile] = field(default_factory=list)
-    jobs: list[Draft] = field(default_factory=list)
+    profiles: list[tuple[Profile, Report]] = field(default_factory=list)
+    jobs: list[tuple[Draft, Report]] = field(default_factory=list)
+    rest: Report = field(default_factory=lambda: Report(""))  # what belongs to none of them
 
 
 @app.verb("import-legacy", "ccs import-legacy ~/.claude-scheduler")
@@ -39,17 +41,16 @@ def import_legacy(
     """Take over a data folder of claude-code-scheduler; what is here already stays as it is."""
     from ccs.cli import drafts
 
-    api, folder_path = Session.api(), _found(directory)
-    report = Report(str(folder_path))
-    folder = read(folder_path, report)
+    api, path = Session.api(), _found(directory)
+    folder = read(path)
     pool = pool or Session.settings().pool
-    drafts.require(api, report.source, pool, ())
-    things = take_over(api, folder, pool)
+    drafts.require(api, str(path), pool, ())
+    things, report = take_over(api, folder, pool)
     report.tell()
     _show(things, report)
 
 
-def read(folder: Path, report: Report) -> Folder:
+def read(folder: Path) -> Folder:
     """Everything in a data folder, checked; RequestError when a file is not what it should be."""
     from ccs.cli.legacy_jobs import Takeover, job_of, orphans_of
     from ccs.cli.legacy_names import shortcut
@@ -61,45 +62,50 @@ def read(folder: Path, report: Report) -> Folder:
             f"{folder} holds no data of claude-code-scheduler", "it has jobs.json, tasks.json and others"
         )
     found, names = Folder(), dict[str, str]()
-    for data in _list(files["profiles"], report):
+    for data in _list(files["profiles"]):
+        report = Report(str(files["profiles"]))
         identity, profile = profile_of(data, set(names.values()), report)
         names[identity] = profile.name
-        found.profiles.append(profile)
-    how = Takeover(report, lambda old: names.get(old) or shortcut(old), keep_ids=True)
-    jobs, tasks = _list(files["jobs"], report), _list(files["tasks"], report)
+        found.profiles.append((profile, report))
+
+    def how(file: str) -> Takeover:
+        return Takeover(Report(str(files[file])), lambda old: names.get(old) or shortcut(old), keep_ids=True)
+
+    jobs, tasks = _list(files["jobs"]), _list(files["tasks"])
     known = {str(job["id"]) for job in jobs if job.get("id")}
     for job in jobs:
-        report.source = str(files["jobs"])
-        _add(found, job_of(job, [t for t in tasks if job.get("id") and str(t.get("job_id")) == str(job["id"])], how))
+        of_job = [t for t in tasks if job.get("id") and str(t.get("job_id")) == str(job["id"])]
+        _add(found, job_of(job, of_job, of := how("jobs")), of.report)
     if orphans := [t for t in tasks if str(t.get("job_id")) not in known]:
-        report.source = str(files["tasks"])
-        _add(found, orphans_of(orphans, how))
+        _add(found, orphans_of(orphans, of := how("tasks")), of.report)
     if files["settings"].exists():
-        settings_of(_json(files["settings"], report), report)
-    if _list(files["runs"], report):
-        say("runs.json: what ran in the past is not taken over")
-    report.source = str(folder)
-    found.jobs = [draft.checked() for draft in found.jobs]
+        found.rest.source = str(files["settings"])
+        settings_of(exports.load(str(files["settings"])), found.rest)
+    if _list(files["runs"]):
+        found.rest.findings.append(Finding("history", "runs.json", Outcome.NOT_MAPPED, "what ran before stays there"))
     return found
 
 
-def take_over(api: Api, folder: Folder, pool: str) -> list[Json]:
-    """Create what is not there yet: profiles first, then jobs; a row about each."""
+def take_over(api: Api, folder: Folder, pool: str) -> tuple[list[Json], Report]:
+    """Create what is not there yet, profiles first, then jobs: a row about each, and the findings about the new."""
     from ccs.cli import drafts, provision
 
-    rows, schema = [], provision.profile_type(api) if folder.profiles else {}
-    for profile in folder.profiles:
+    rows, findings, schema = [], Report(""), provision.profile_type(api) if folder.profiles else {}
+    for profile, report in folder.profiles:
         there = api.profile(profile.name)
         made = there or api.create_profile(profile.name, profile.data, schema)
+        findings.findings += [] if there else report.findings
         rows.append(_row("profile", made, there))
     known = {str(p["name"]) for p in api.profiles()}
-    for draft in folder.jobs:
+    for draft, report in folder.jobs:
         existing, _ = api.jobs(1, name=draft.name)
         made = existing[0] if existing else drafts.store(api, draft, pool)
+        findings.findings += [] if existing else report.findings
         rows.append({**_row("job", made, existing), **_lacking(made, draft)})
         for name in sorted(draft.profiles() - known):
             say(f"warning: job {draft.name!r} needs a profile {name!r}, which is not there; its tasks fail until it is")
-    return rows
+    findings.findings += folder.rest.findings
+    return rows, findings
 
 
 def _row(kind: str, made: Json, there: object) -> Json:
@@ -121,22 +127,24 @@ def _show(things: list[Json], report: Report) -> None:
     from ccs.cli.output import Format, Talk, prints_table, show_one
 
     made = sum(thing["result"] == "created" for thing in things)
-    say(f"created {made} of {len(things)} things; {len(things) - made} exist already and stay as they are")
+    kept = len(things) - made
+    say(f"created {made} of {len(things)}" + (f"; {kept} exist already and stay as they are" if kept else ""))
     if prints_table() or Talk.format in (Format.IDS, Format.NDJSON):
         show_list(things, _THINGS)
     else:
         show_one({"things": things, "report": report.rows()}, lambda _: "")
 
 
-def _add(folder: Folder, draft: Draft) -> None:
-    """Add a job under a name that no other of the folder has."""
-    taken, name, count = {job.name for job in folder.jobs}, draft.name, 1
+def _add(folder: Folder, draft: Draft, report: Report) -> None:
+    """Add a job, checked, under a name that no other of the folder has."""
+    taken, name, count = {job.name for job, _ in folder.jobs}, draft.name, 1
     while draft.name in taken:
         count += 1
         draft.spec["name"] = f"{name} ({count})"
     if draft.name != name:
-        say(f"warning: two jobs have the name {name!r}; the later one is {draft.name!r} now")
-    folder.jobs.append(draft)
+        reason = f"two jobs have the name {name!r}; the later one is {draft.name!r} now"
+        report.findings.append(Finding(f"job {name!r}", "name", Outcome.CHANGED, reason))
+    folder.jobs.append((draft.checked(), report))
 
 
 def _found(directory: str | None) -> Path:
@@ -147,18 +155,9 @@ def _found(directory: str | None) -> Path:
     raise RequestError(f"there is no folder {' or '.join(map(str, candidates))}", "name it: ccs import-legacy DIR")
 
 
-def _list(path: Path, report: Report) -> list[Any]:
+def _list(path: Path) -> list[Json]:
     """The objects in a file; none when the file is not there."""
-    if not path.exists():
-        return []
-    data = _json(path, report)
+    data = exports.load(str(path)) if path.exists() else []
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise RequestError(f"{path} is not a list of objects", "nothing was written")
     return data
-
-
-def _json(path: Path, report: Report) -> Any:
-    from ccs.cli import exports
-
-    report.source = str(path)
-    return exports.load(str(path))

@@ -58,8 +58,8 @@ def profile_of(data: Any, taken: set[str], report: Report) -> tuple[str, Profile
     found: Json = {"description": fields.text("description"), "variables": {}, "secrets": {}}
     fields.mapped("description")
     for item in fields.items("env_vars"):
-        _add(Fields(item, f"profile {name!r}", report), found, name)
-    fields.mapped("env_vars")
+        _add(Fields(item, fields.thing, report), found, name)
+    fields.seen("env_vars")
     fields.left("a record of its past", "id", "created_at", "updated_at")
     fields.rest()
     return identity, Profile(name, found)

@@ -45,9 +45,11 @@ class Report:
         for thing in dict.fromkeys(f.thing for f in self.findings):
             of_thing = [f for f in self.findings if f.thing == thing]
             say(f"{thing}:")
-            for outcome in (Outcome.MAPPED, Outcome.LEFT_OUT):
-                if names := [f.field for f in of_thing if f.outcome is outcome]:
-                    say(f"  {outcome}: {', '.join(names)}")
+            if names := [f.field for f in of_thing if f.outcome is Outcome.MAPPED]:
+                say(f"  mapped: {', '.join(names)}")
+            left = [f for f in of_thing if f.outcome is Outcome.LEFT_OUT]
+            for reason in dict.fromkeys(f.reason for f in left):
+                say(f"  left out ({reason}): {', '.join(f.field for f in left if f.reason == reason)}")
             for finding in of_thing:
                 if finding.outcome in (Outcome.CHANGED, Outcome.NOT_MAPPED):
                     say(f"  {finding.outcome}: {finding.field}: {finding.reason}")
@@ -105,6 +107,10 @@ class Fields:
         """Whether a field is a list, where it should be one value."""
         return isinstance(self._data.get(name), list)
 
+    def seen(self, *names: str) -> None:
+        """These fields are accounted for elsewhere."""
+        self._told.update(names)
+
     def mapped(self, *names: str) -> None:
         """These fields mean the same here."""
         self._tell(names, Outcome.MAPPED, "")
@@ -136,7 +142,7 @@ class Fields:
 
     def _tell(self, names: Sequence[str], outcome: Outcome, reason: str) -> None:
         self._told.update(names)
-        there = [n for n in names if n in self._data]
+        there = [n for n in names if n in self._data and (self.has(n) or outcome is not Outcome.LEFT_OUT)]
         self.report.findings += [Finding(self.thing, self._prefix + n, outcome, reason) for n in there]
 
     def _value(self, kind: type, names: Sequence[str], default: Any) -> Any:

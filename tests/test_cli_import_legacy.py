@@ -109,6 +109,7 @@ def test_a_second_time_nothing_is_doubled_and_nothing_changed(ccs: Cli, mark: st
     assert set(results(said).values()) == {"exists already"}
     assert [ccs.ok("jobs", "get", f"{n} {mark}").out for n in ("first", "second")] == before
     assert ccs.ok("profiles", "list").out == profiles
+    assert {f["thing"] for f in said.json["report"]} == {"settings", "history"}
     table = ccs.ok("import-legacy", path, "--output", "table").out
     assert table.count("exists already") == len(results(said))
 
