@@ -140,8 +140,8 @@ def _legacy(data: Json, report: Report, names: Mapping[str, str]) -> Draft:
         )
     fields = Fields(data, "export", report)
     tasks = fields.items("tasks")
-    if bad := next((t for t in tasks if not isinstance(t, dict)), None):
-        raise RequestError(f"{report.source}: a task is {bad!r:.40} and not an object", _UNWRITTEN)
+    if not all(isinstance(task, dict) for task in tasks):
+        raise RequestError(f"{report.source}: one of its tasks is not an object", _UNWRITTEN)
     fields.mapped("job", "tasks")
     fields.left("follows from the job and its tasks", "version", "exported_at", "profiles_referenced")
     fields.rest()
