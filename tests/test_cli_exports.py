@@ -175,6 +175,9 @@ def test_an_export_of_the_predecessor_becomes_a_job(ccs: Cli, name: str, tmp_pat
     assert [(s["cron"], s["timezone"], s["only"]) for s in made["schedules"]] == [
         ("30 9 * * 1,0", "Europe/Amsterdam", ["timed", "timed too"])
     ]
+    ccs.ask("POST", f"/deployments/{made['id']}/schedule", {"min_runs": 1})
+    planned = ccs.ask("POST", "/flow_runs/filter", {"deployments": {"id": {"any_": [made["id"]]}}}).json()
+    assert {tuple(run["parameters"]["only"]) for run in planned} == {("timed", "timed too")}
     assert reasons(said, "not mapped") == {}
 
 
