@@ -1,10 +1,10 @@
 """Changing a job's spec: read, change, check and write, under a lock."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ccs.cli import lock
+from ccs.cli import lock, templates
 from ccs.cli.api import Api, Json
 from ccs.cli.errors import NotFoundError, RequestError
 from ccs.cli.output import say
@@ -109,16 +109,21 @@ def _shared(deployment: Json, spec: Json) -> Json:
 
 def create(api: Api, spec: Json, pool: str, schedules: list[Json]) -> Json:
     """Create the deployment of a new job; RequestError when the name is taken or something it names is missing."""
-    from uuid import NAMESPACE_URL, uuid5
-
     job = checked(spec)
     require_profiles(api, dump(job))
     if api.pool(pool) is None:
         raise NotFoundError("work pool", pool, (str(p["name"]) for p in api.pools()), "make it with: ccs up -d")
-    with lock.held(api, str(uuid5(NAMESPACE_URL, f"ccs:{job.name}")), f"job {job.name!r}"):
+    with name_held(api, job.name):
         if api.jobs(1, name=job.name)[0]:
             raise RequestError(f"there is a job {job.name!r} already", f"change it with: ccs jobs update {job.name!r}")
         return api.create_job(deployment_of(job, pool, schedules))
+
+
+def name_held(api: Api, name: str) -> AbstractContextManager[lock.Lock]:
+    """Hold the lock on a job's name, which has no id before the job is there."""
+    from uuid import NAMESPACE_URL, uuid5
+
+    return lock.held(api, str(uuid5(NAMESPACE_URL, f"ccs:{name}")), f"job {name!r}")
 
 
 def deployment_of(job: "Job", pool: str, schedules: list[Json]) -> Json:
@@ -146,7 +151,7 @@ def require_profiles(api: Api, spec: Json) -> None:
     for name in sorted(wanted):
         if api.profile(name) is None:
             known = [str(p["name"]) for p in api.profiles()]
-            raise NotFoundError("profile", name, known, f"make it with: ccs profiles create {name}")
+            raise NotFoundError("profile", name, known, f"make it with: {templates.creation(name)}")
 
 
 def assign(spec: Json, changes: Json, unset: Iterable[str] = (), directory: Json | None = None) -> None:
@@ -166,6 +171,19 @@ def replace(spec: Json, before: Json, after: Json) -> None:
         raise RequestError("the job was changed by somebody else in the meantime; nothing was changed", "try again")
     spec.clear()
     spec.update(after)
+
+
+def order(deployment: Json, spec: Json, names: list[str]) -> None:
+    """Put the tasks of a spec into the order of these names or ids; RequestError unless each is named once."""
+    from ccs.cli.lookup import task_in, tasks_of
+
+    tasks = tasks_of({**deployment, "parameters": {"job": spec}})
+    wanted = [task_in(deployment, tasks, name) for name in names]
+    if twice := next((t for i, t in enumerate(wanted) if t in wanted[:i]), None):
+        raise RequestError(f"task {twice['name']!r} is named twice", "name each task of the job once")
+    if left := [str(t["name"]) for t in tasks if t not in wanted]:
+        raise RequestError(f"the order lacks {', '.join(map(repr, left))}", "name each task of the job once")
+    spec["tasks"] = wanted
 
 
 def reschedule(api: Api, deployment: Json, schedules: list[Json]) -> None:

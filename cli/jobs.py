@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 
@@ -11,7 +10,24 @@ from ccs.cli import lookup, schedule, views
 from ccs.cli.api import FIRST_JOBS, Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
-from ccs.cli.options import Force, JobRef, Limit, Pool, confirm, duration, given, more
+from ccs.cli.options import (
+    Bedrock,
+    Force,
+    JobRef,
+    Limit,
+    Pool,
+    Wait,
+    Worktree,
+    WorktreeBranch,
+    WorktreeName,
+    Zai,
+    confirm,
+    duration,
+    given,
+    more,
+    profile_of,
+    refuse_worktree,
+)
 from ccs.cli.output import Columns, fields, say, short, show_list, show_one, table
 
 app = Noun("Jobs: create, change, run.")
@@ -92,10 +108,17 @@ def create(
     every: Every = None,
     timezone: Zone = None,
     pool: Pool = None,
+    zai: Zai = False,
+    bedrock: Bedrock = False,
+    use_worktree: Worktree = None,
+    worktree_name: WorktreeName = None,
+    worktree_branch: WorktreeBranch = None,
 ) -> None:
     """Create a job; its tasks come after, with `ccs tasks create`."""
     from ccs.cli import editing
 
+    refuse_worktree(use_worktree, worktree_name, worktree_branch)
+    profile = profile_of(profile, zai, bedrock)
     api, schedules = Session.api(), schedule.build(cron, every, timezone)
     directory = given(path=_absolute(working_directory or "."), require_git=require_git, trust_project=trust_project)
     more_of_it = given(description=description, profile=profile, tags=tag, on_failure=on_failure)
@@ -122,10 +145,17 @@ def update(
     no_schedule: Annotated[bool, typer.Option("--no-schedule", help="Take away its schedules.")] = False,
     paused: Annotated[bool | None, typer.Option("--pause/--resume", help="Stop or start its schedules.")] = None,
     unset: Annotated[list[str] | None, typer.Option("--unset", metavar="FIELD", help="Back to the default.")] = None,
+    zai: Zai = False,
+    bedrock: Bedrock = False,
+    use_worktree: Worktree = None,
+    worktree_name: WorktreeName = None,
+    worktree_branch: WorktreeBranch = None,
 ) -> None:
     """Change a job; what is not named stays."""
     from ccs.cli import editing
 
+    refuse_worktree(use_worktree, worktree_name, worktree_branch)
+    profile = profile_of(profile, zai, bedrock)
     api, schedules = Session.api(), schedule.build(cron, every, timezone)
     path = _absolute(working_directory) if working_directory else None
     directory = given(path=path, require_git=require_git, trust_project=trust_project)
@@ -179,22 +209,16 @@ def delete(job: JobRef, force: Force = False) -> None:
 @app.verb("run", "ccs jobs run nightly --wait")
 def run(
     job: JobRef,
-    wait: Annotated[bool, typer.Option("--wait", "-w", help="Show it live; the exit code says how it ended.")] = False,
+    wait: Wait = False,
     task: Annotated[list[str] | None, typer.Option("--task", metavar="TASK", help="Only this one; repeatable.")] = None,
 ) -> None:
     """Run a job now."""
-    from ccs.cli import follow
+    from ccs.cli import starting
 
     api = Session.api()
     found = lookup.job(api, job)
     only = _chosen(found, task or [])
-    made = api.start_run(found["id"], f"ccs-{uuid4()}", {"only": only} if only else {})
-    shown = views.run(made, None, Session.settings().ui_url)
-    say(f"run {shown['name']} of job {found['name']!r} ({shown['id']})\n{shown['url']}")
-    if not wait:
-        show_one(shown, lambda r: f"follow it with: ccs runs logs {r['name']} -f")
-        return
-    raise typer.Exit(follow.wait(api, str(made["id"]), Session.settings().ui_url))
+    starting.start(api, found, {"only": only} if only else {}, wait)
 
 
 @app.verb("stop", "ccs jobs stop nightly")
@@ -211,6 +235,65 @@ def stop(job: JobRef) -> None:
     stopped = [stopping.stop(api, r) for r in runs]
     shown = [views.run(r, None, Session.settings().ui_url) for r in stopped]
     show_list(shown, {"RUN": "name", "STATUS": "status"}, "runs")
+
+
+@app.verb("set-order", "ccs jobs set-order nightly triage fix report")
+def set_order(
+    job: JobRef,
+    task: Annotated[list[str], typer.Argument(metavar="TASK...", help="All its tasks, by name or id, in order.")],
+) -> None:
+    """Put the tasks of a job into another order."""
+    from ccs.cli import editing
+
+    api = Session.api()
+    found = lookup.job(api, job)
+    editing.edit(api, found, lambda spec: editing.order(found, spec, task))
+    show_one(_whole(api.job(found["id"])), _text)
+
+
+@app.verb("export", "ccs jobs export nightly -o nightly.json")
+def export(
+    job: JobRef,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="FILE", help="Write it there; otherwise to stdout.")
+    ] = None,
+) -> None:
+    """Write a job, with its tasks and schedules, as JSON."""
+    from ccs.cli import exports
+
+    found = lookup.job(Session.api(), job)
+    data = exports.exported(found)
+    if out in (None, "-"):
+        show_one(data, exports.text)
+        return
+    path = exports.save(data, str(out))
+    say(f"exported job {found['name']!r} with {len(data['job'].get('tasks', []))} tasks to {path}")
+    show_one({"id": found["id"], "name": found["name"], "file": str(path)}, lambda row: str(row["file"]))
+
+
+@app.verb("import", "ccs jobs import nightly.json --name nightly-2")
+def import_(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="An export of ccs or claude-code-scheduler; - for stdin.")
+    ],
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a job of the same name.")] = False,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Another name for the job.")] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", metavar="OLD=NAME", help="Use another profile; repeatable.")
+    ] = None,
+    pool: Pool = None,
+) -> None:
+    """Make a job from an export, all of it or nothing; its tasks get new ids."""
+    from ccs.cli import drafts, exports
+    from ccs.cli.takeover import Report
+
+    api, report, target = Session.api(), Report(file), pool or Session.settings().pool
+    draft = exports.read(exports.load(file), report, exports.names_of(profile or [])).checked(name)
+    drafts.require(api, file, target, draft.profiles())
+    made = drafts.store(api, draft, target, force, move=pool is not None)
+    report.tell()
+    say(f"imported job {draft.name!r} with {len(draft.spec['tasks'])} tasks")
+    show_one({**_whole(made), "report": report.rows()}, _text)
 
 
 def _whole(deployment: Json) -> Json:

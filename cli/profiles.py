@@ -28,6 +28,10 @@ Secret = Annotated[
 ]
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the profile is for.")]
 
+Template = Annotated[
+    str | None, typer.Option("--template", metavar="anthropic|zai|bedrock|vertex", help="What claude needs for it.")
+]
+
 _PROFILES: Columns = {
     "NAME": "name",
     "VARIABLES": lambda p: sorted(p["variables"]),
@@ -52,20 +56,29 @@ def get(profile: ProfileRef) -> None:
 
 @app.verb("create", "ccs profiles create anthropic --secret ANTHROPIC_API_KEY")
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower case letters, digits and dashes.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Lower case letters, digits, dashes; else the template's.")
+    ] = None,
     env: Env = None,
     unset: Unset = None,
     secret: Secret = None,
     description: Description = None,
+    template: Template = None,
 ) -> None:
-    """Create a profile."""
-    from ccs.cli import environment, provision
+    """Create a profile; a template asks for what it needs."""
+    from ccs.cli import environment, provision, templates
 
-    api = Session.api()
-    if api.profile(name):
+    name = name or template
+    if name is None:
+        raise RequestError("a profile needs a name", "say: ccs profiles create NAME, or --template zai")
+    api, model = Session.api(), templates.of(template) if template else None
+    if api.profile(environment.check_profile_name(name)):
         raise RequestError(f"there is a profile {name!r} already", f"change it with: ccs profiles update {name}")
+    if model:
+        description = model.description if description is None else description
+        env, secret = templates.filled(model, env or [], unset or [], secret or [])
     data = environment.changed({"description": description or ""}, env, unset, secret)
-    made = api.create_profile(environment.check_profile_name(name), data, provision.profile_type(api))
+    made = api.create_profile(name, data, provision.profile_type(api))
     say(f"created profile {name!r}; use it with: ccs jobs create --profile {name}")
     show_one(row(made), _text)
 

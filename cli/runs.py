@@ -9,8 +9,8 @@ from ccs.cli import lookup, views
 from ccs.cli.api import Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
-from ccs.cli.options import Force, Limit, RunRef, duration, more
-from ccs.cli.output import Columns, Format, Talk, short, show_list, show_one, write
+from ccs.cli.options import Force, Limit, RunRef, Wait, confirm, duration, more
+from ccs.cli.output import Columns, Format, Talk, say, short, show_list, show_one, write
 
 app = Noun("Runs of jobs: state, result, logs.")
 
@@ -107,6 +107,37 @@ def _rows(where: Json, limit: int) -> tuple[list[Json], int]:
     found, total = api.runs(where, limit)
     costs = api.results([str(r["id"]) for r in found])
     return [views.run(r, costs.get(str(r["id"])), Session.settings().ui_url) for r in found], total
+
+
+@app.verb("restart", "ccs runs restart 3f2a --wait")
+def restart(run: RunRef, wait: Wait = False) -> None:
+    """Run the same again from its start: the job as it was then, with the same tasks."""
+    from ccs.cli import starting
+
+    api = Session.api()
+    old = lookup.run(api, run)
+    if not old.get("deployment_id"):
+        raise RequestError(f"run {old['name']} belongs to no job that is still there", "see: ccs jobs list")
+    deployment, parameters = api.job(str(old["deployment_id"])), old.get("parameters") or {}
+    if parameters.get("job") != (deployment.get("parameters") or {}).get("job"):
+        say(f"job {deployment['name']!r} was changed since; as it is now: ccs jobs run {deployment['name']!r}")
+    starting.start(api, deployment, parameters, wait)
+
+
+@app.verb("delete", "ccs runs delete 3f2a 91bc --force")
+def delete(
+    run: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names, ids or the beginnings of ids.")],
+    force: Force = False,
+) -> None:
+    """Delete the records of runs, with their logs and results."""
+    api = Session.api()
+    found = {str(r["id"]): r for r in (lookup.run(api, name) for name in run)}
+    names = ", ".join(str(r["name"]) for r in found.values())
+    if alive := [str(r["name"]) for r in found.values() if r["state_type"] in ("RUNNING", "PENDING", "CANCELLING")]:
+        raise RequestError(f"still under way: {', '.join(alive)}", f"end it with: ccs runs stop {alive[0]}")
+    confirm(f"delete {len(found)} runs: {names}?", force)
+    api.delete_runs(list(found))
+    say(f"deleted {len(found)} runs: {names}")
 
 
 def _filter(job: str | None, states: list[str], since: str | None) -> Json:

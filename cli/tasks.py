@@ -8,7 +8,20 @@ from ccs.cli import lookup, views
 from ccs.cli.api import FIRST_JOBS, Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
-from ccs.cli.options import Force, Limit, TaskRef, confirm, duration, given, more, source_text
+from ccs.cli.options import (
+    Bedrock,
+    Force,
+    Limit,
+    TaskRef,
+    Wait,
+    Zai,
+    confirm,
+    duration,
+    given,
+    more,
+    profile_of,
+    source_text,
+)
 from ccs.cli.output import Columns, fields, say, short, show_list, show_one
 
 _FIRST_TASKS = 500
@@ -39,6 +52,10 @@ Budget = Annotated[float | None, typer.Option("--budget", metavar="USD", help="S
 Timeout = Annotated[str | None, _text_option("--timeout", "TIME", "For the whole task, such as 90m (default 2h).")]
 First = Annotated[str | None, _text_option("--first-output-timeout", "TIME", "Until its first output (default 2m).")]
 Idle = Annotated[str | None, _text_option("--idle-timeout", "TIME", "Without any output (default 15m).")]
+SessionMode = Annotated[str | None, _text_option("--session-mode", "MODE", "new (default); no other is supported yet.")]
+Commit = Annotated[
+    bool | None, typer.Option("--commit-on-success/--no-commit-on-success", help="Committing is not supported yet.")
+]
 Enabled = Annotated[bool | None, typer.Option("--enabled/--disabled", help="A disabled task is skipped.")]
 
 _TASKS: Columns = {
@@ -95,6 +112,10 @@ def create(
     first_output_timeout: First = None,
     idle_timeout: Idle = None,
     enabled: Enabled = None,
+    zai: Zai = False,
+    bedrock: Bedrock = False,
+    session_mode: SessionMode = None,
+    commit_on_success: Commit = None,
 ) -> None:
     """Add a task at the end of a job."""
     from uuid import uuid4
@@ -128,12 +149,26 @@ def update(
     idle_timeout: Idle = None,
     enabled: Enabled = None,
     unset: Annotated[list[str] | None, typer.Option("--unset", metavar="FIELD", help="Back to the default.")] = None,
+    zai: Zai = False,
+    bedrock: Bedrock = False,
+    session_mode: SessionMode = None,
+    commit_on_success: Commit = None,
 ) -> None:
     """Change a task; what is not named stays."""
     changes = _fields(locals())
     if not (changes or unset):
         raise RequestError("nothing to change was named", "see: ccs tasks update --help")
     _change(task, changes, unset or [])
+
+
+@app.verb("run", "ccs tasks run nightly/fix --wait")
+def run(task: TaskRef, wait: Wait = False) -> None:
+    """Run one task of a job now."""
+    from ccs.cli import starting
+
+    api = Session.api()
+    deployment, found = lookup.task(api, task)
+    starting.start(api, deployment, {"only": [str(found["name"])]}, wait)
 
 
 @app.verb("enable", "ccs tasks enable nightly/fix")
@@ -190,11 +225,27 @@ def _in(spec: Json, task: Json) -> Json:
 
 def _fields(options: Json) -> Json:
     """The fields of a task from the options of a command."""
+    _refuse_unsupported(options["session_mode"], options["commit_on_success"])
+    options = {**options, "profile": profile_of(options["profile"], options["zai"], options["bedrock"])}
     same = ("name", "prompt_file", "command", "model", "profile", "permissions", "on_denied", "append_system_prompt")
     found = given(**{k: options[k] for k in (*same, "mcp_config", "max_turns", "enabled")})
     found |= given(prompt=source_text(options["prompt"], "--prompt"), budget_usd=options["budget"])
     found |= given(**{k: duration(options[k]) for k in ("timeout", "first_output_timeout", "idle_timeout")})
     return found | given(**{k: _rules(options[k]) for k in ("allowed_tools", "disallowed_tools")})
+
+
+def _refuse_unsupported(session_mode: str | None, commit: bool | None) -> None:
+    """Raise RequestError for what was asked for and would not happen."""
+    if session_mode not in (None, "new"):
+        raise RequestError(
+            f"--session-mode {session_mode} is not supported yet: every task begins a session of its own",
+            "leave it out, or say --session-mode new",
+        )
+    if commit:
+        raise RequestError(
+            "--commit-on-success is not supported yet: ccs does not commit after a task",
+            "leave it out, and ask for the commit in the prompt",
+        )
 
 
 def _rules(texts: list[str] | None) -> list[str]:

@@ -1,0 +1,16 @@
+"""What claude-code-scheduler called profiles, and what they are called here."""
+
+import re
+
+SHORTCUTS = {"5270805b-3731-41da-8710-fe765f2e58be": "zai", "9e4eaa7d-ba4e-44c0-861a-712aa75382d1": "bedrock"}
+"""The ids of the profiles that --zai and --bedrock always stood for."""
+
+
+def slug(name: str) -> str:
+    """The name as the name of a profile."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:100].strip("-") or "unnamed"
+
+
+def shortcut(profile: str) -> str:
+    """A profile's name here for its name or id there."""
+    return SHORTCUTS.get(profile.lower(), slug(profile))
