@@ -7,6 +7,9 @@ from pathlib import Path
 from ccs.cli.api import Json
 from ccs.cli.errors import NotFoundError, RequestError
 
+_SHORTEST = 4
+"""Characters of an id that name a run."""
+
 
 def files(home: Path) -> list[Json]:
     """All files that tell what happened here, the latest first."""
@@ -17,7 +20,7 @@ def files(home: Path) -> list[Json]:
 
 def of_run(home: Path, run: str) -> list[Path]:
     """The transcripts of the run with this id, or the beginning of it, oldest first; errors when there are none."""
-    folders = [f for f in (home / "runs").glob("*") if f.is_dir() and f.name.startswith(run)]
+    folders = [f for f in (home / "runs").glob("*") if f.is_dir() and f.name.startswith(run) and len(run) >= _SHORTEST]
     if len(folders) > 1:
         raise RequestError(f"{run!r} stands for {len(folders)} runs", "give more of its id")
     paths = [p for folder in folders for p in folder.iterdir() if p.is_file()]

@@ -108,6 +108,12 @@ def test_the_transcripts_of_a_run_are_found_on_its_machine(ccs: Cli, run: str) -
     assert ccs.ok("debug", "log", run, "--output", "json").json[0]["lines"][1] == '{"type":"result"}'
 
 
+@pytest.mark.parametrize("word", ["", "../..", "zzz"])
+def test_what_names_no_run_has_no_transcript(ccs: Cli, run: str, word: str) -> None:
+    said = ccs("debug", "log", word)
+    assert (said.code, said.out) == (1, "")
+
+
 def test_a_run_of_another_machine_has_no_transcript_here(ccs: Cli, job: str) -> None:
     identity = ccs.ok("jobs", "run", job).json["id"]
     said = ccs("debug", "log", identity)
