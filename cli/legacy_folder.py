@@ -54,19 +54,15 @@ def read(folder: Path) -> Folder:
     """Everything in a data folder, checked; RequestError when a file is not what it should be."""
     from ccs.cli.legacy_jobs import Takeover, job_of, orphans_of
     from ccs.cli.legacy_names import shortcut
-    from ccs.cli.legacy_profiles import profile_of, settings_of
+    from ccs.cli.legacy_profiles import settings_of
 
     files = {name: folder / f"{name}.json" for name in ("jobs", "tasks", "profiles", "settings", "runs")}
     if not any(path.exists() for path in files.values()):
         raise RequestError(
             f"{folder} holds no data of claude-code-scheduler", "it has jobs.json, tasks.json and others"
         )
-    found, names = Folder(), dict[str, str]()
-    for data in _list(files["profiles"]):
-        report = Report(str(files["profiles"]))
-        identity, profile = profile_of(data, set(names.values()), report)
-        names[identity] = profile.name
-        found.profiles.append((profile, report))
+    found = Folder()
+    names = _profiles(files["profiles"], found)
 
     def how(file: str) -> Takeover:
         return Takeover(Report(str(files[file])), lambda old: names.get(old) or shortcut(old), keep_ids=True)
@@ -84,6 +80,19 @@ def read(folder: Path) -> Folder:
     if _list(files["runs"]):
         found.rest.findings.append(Finding("history", "runs.json", Outcome.NOT_MAPPED, "what ran before stays there"))
     return found
+
+
+def _profiles(path: Path, found: Folder) -> dict[str, str]:
+    """Add the profiles in a file; what each is called here, by its id there."""
+    from ccs.cli.legacy_profiles import profile_of
+
+    names: dict[str, str] = {}
+    for data in _list(path):
+        report = Report(str(path))
+        identity, profile = profile_of(data, {p.name for p, _ in found.profiles}, report)
+        names[identity] = profile.name
+        found.profiles.append((profile, report))
+    return names
 
 
 def take_over(api: Api, folder: Folder, pool: str) -> tuple[list[Json], Report]:
