@@ -110,8 +110,14 @@ def _rows(where: Json, limit: int) -> tuple[list[Json], int]:
 
 
 @app.verb("restart", "ccs runs restart 3f2a --wait")
-def restart(run: RunRef, wait: Wait = False) -> None:
-    """Run the same again from its start: the job as it was then, with the same tasks."""
+def restart(
+    run: RunRef,
+    wait: Wait = False,
+    from_failed: Annotated[
+        bool, typer.Option("--from-failed", help="Only from the first task on that did not succeed.")
+    ] = False,
+) -> None:
+    """Run the same again, from its start or from where it failed: the job as it was then, with the same tasks."""
     from ccs.cli import starting
 
     api = Session.api()
@@ -121,6 +127,8 @@ def restart(run: RunRef, wait: Wait = False) -> None:
     deployment, parameters = api.job(str(old["deployment_id"])), old.get("parameters") or {}
     if parameters.get("job") != (deployment.get("parameters") or {}).get("job"):
         say(f"job {deployment['name']!r} was changed since; as it is now: ccs jobs run {deployment['name']!r}")
+    if from_failed:
+        parameters = {**parameters, "only": starting.unfinished(api, old)}
     starting.start(api, deployment, parameters, wait)
 
 

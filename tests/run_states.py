@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 
 from cli_world import Cli
 
@@ -25,10 +26,16 @@ def state(ccs: Cli, run: str, kind: str, message: str = "", **more: str) -> None
     assert ccs.ask("POST", f"/flow_runs/{run}/set_state", body).json()["status"] == "ACCEPT"
 
 
+def table(ccs: Cli, run: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Leave the rows about the tasks of a run."""
+    data = json.dumps([{**ROW, **row} for row in rows])
+    body = {"key": "ccs-job", "type": "table", "data": data, "flow_run_id": run}
+    assert ccs.ask("POST", "/artifacts/", body).status_code == 201
+
+
 def ended(ccs: Cli, run: str, kind: str, **row: object) -> None:
     """End a run whose one task left this row."""
-    body = {"key": "ccs-job", "type": "table", "data": json.dumps([{**ROW, **row}]), "flow_run_id": run}
-    assert ccs.ask("POST", "/artifacts/", body).status_code == 201
+    table(ccs, run, [row])
     state(ccs, run, kind, f"it {kind.lower()}")
 
 

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from cli_world import Cli
+from run_states import table
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,30 @@ def test_one_task_is_run_and_the_run_repeated_and_deleted(ccs: Cli, name: str) -
     assert ccs("runs", "delete", *both).code == 1
     assert "deleted 2 runs" in ccs.ok("runs", "delete", *both, "--force").err
     assert [ccs.ask("GET", f"/flow_runs/{i}").status_code for i in both] == [404, 404]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "only"),
+    [
+        (("ok", "auth", "not_run"), ["b", "c"]),
+        (("skipped", "ok", "killed"), ["c"]),
+        (("timeout", "ok", "ok"), ["a", "b", "c"]),  # the job went on after a failure; what follows may need it
+    ],
+)
+def test_a_run_goes_on_from_its_first_failure(ccs: Cli, name: str, verdicts: tuple[str, ...], only: list[str]) -> None:
+    job_of_three(ccs, name)
+    run = ccs.ok("jobs", "run", name).json
+    table(ccs, run["id"], [{"task": task, "verdict": verdict} for task, verdict in zip("abc", verdicts, strict=True)])
+    assert ccs.ok("runs", "restart", run["id"], "--from-failed").json["only"] == only
+
+
+def test_a_run_without_a_failure_has_nowhere_to_go_on_from(ccs: Cli, name: str) -> None:
+    job_of_three(ccs, name)
+    run = ccs.ok("jobs", "run", name).json
+    table(ccs, run["id"], [{"task": task, "verdict": "ok"} for task in "abc"])
+    said = ccs("runs", "restart", run["id"], "--from-failed")
+    assert (said.code, said.out) == (1, "")
+    assert "every task of run" in said.err
 
 
 def test_a_run_that_is_under_way_is_not_deleted(ccs: Cli, name: str) -> None:
