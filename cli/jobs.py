@@ -65,7 +65,7 @@ _TASKS: Columns = {
 _JOBS: Columns = {
     "NAME": "name",
     "TASKS": "tasks",
-    "SCHEDULE": lambda j: "paused" if j["paused"] else "; ".join(s["in_words"] for s in j["schedules"] if s["active"]),
+    "SCHEDULE": lambda j: "paused" if j["paused"] else "; ".join(map(_in_words, j["schedules"])),
     "PROFILE": "profile",
     "DIRECTORY": lambda j: (j["working_directory"] or {}).get("path"),
     "ID": lambda j: short(j["id"]),
@@ -317,12 +317,16 @@ def _text(job: Json) -> str:
         "Pool": job["pool"],
         "On failure": job["on_failure"],
         "Timeout": views.span(job["timeout"]),
-        "Schedule": [s["in_words"] + ("" if s["active"] else " (inactive)") for s in job["schedules"]] or "none",
+        "Schedule": [_in_words(s) for s in job["schedules"]] or "none",
         "Paused": "yes, its schedules do nothing" if job["paused"] else "",
         "Next": [_moment(n) for n in job["next"]],
     }
     listing = table(job["tasks"], _TASKS) if job["tasks"] else "no tasks yet"
     return f"{fields(head)}\n\n{listing}"
+
+
+def _in_words(schedule: Json) -> str:
+    return str(schedule["in_words"]) + ("" if schedule["active"] else " (inactive)")
 
 
 def _moment(due: Json) -> str:
