@@ -22,6 +22,16 @@ GIVE_UP = 10.0  # seconds after which a process that cannot be killed is reporte
 
 TITLE = "ccs-guard"  # how others know it: what sweeps after a run must let the guard finish first
 
+# By the guard itself, by Python, or by a script that started the node in the background.
+_USUALLY_IGNORED = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+)
+
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -56,7 +66,7 @@ def start(argv: list[str]) -> int:
     if pid == 0:
         try:
             os.setsid()
-            for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
+            for ignored in _USUALLY_IGNORED:
                 signal.signal(ignored, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
