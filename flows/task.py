@@ -82,9 +82,8 @@ def _start(spec: Task, run: Run) -> Outcome:
             executable, request, redact=Redactor(environment.secrets).line, on_event=_narrate, stop=Stop()
         )
     except (TerminationSignal, KeyboardInterrupt):
-        run.outcomes[spec.id] = Outcome(
-            spec.name, Verdict(Reason.CANCELLED, "the run was ended while this task ran"), node_name()
-        )
+        detail = f"the run was ended while this task ran; go on by hand with `claude --resume {request.session_id}`"
+        run.outcomes[spec.id] = Outcome(spec.name, Verdict(Reason.CANCELLED, detail), node_name())
         raise
     if not report.lines and report.verdict.reason is Reason.SPAWN:  # then there is no session to speak of
         return Outcome(spec.name, report.verdict, node_name())
