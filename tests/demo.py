@@ -4,6 +4,7 @@ Everything it writes is under .demo. Without credentials the real `claude` talks
 with CCS_DEMO_LIVE=1 it is your own `claude` with your own login.
 """
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -117,8 +118,10 @@ def run(env: dict[str, str], profile: tuple[str, ...]) -> int:
         print("\n$ git diff", flush=True)
         git("--no-pager", "diff")
         ccs("status", env=env)
-    finally:
-        ccs("down", env=env, check=False)
+    finally:  # also when nobody reads any more what it prints
+        with contextlib.suppress(BrokenPipeError):
+            print("\n$ ccs down", flush=True)
+        subprocess.run([CCS, "down"], env=env, cwd=APP, check=False)
     return code
 
 
