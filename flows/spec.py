@@ -10,9 +10,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 MAX_SPEC_BYTES = 500_000
 """A flow run's parameters may hold 512 KB on the server; this leaves room for what Prefect adds."""
 
-MAX_PROMPT_BYTES = 10_000_000
-"""What `claude -p` accepts on standard input; a prompt file may be as large."""
-
 JOB_HELP = "The whole job: working directory, profile, tasks and policies."
 ONLY_HELP = "Names or ids of the tasks to run; empty for all of them."
 

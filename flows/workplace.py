@@ -4,7 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from ccs.flows.spec import MAX_PROMPT_BYTES, Task, WorkingDirectory
+from ccs.flows.claude.request import MAX_PROMPT_BYTES
+from ccs.flows.spec import Task, WorkingDirectory
 
 
 class WorkplaceError(Exception):

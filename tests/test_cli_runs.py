@@ -9,23 +9,11 @@ from uuid import uuid4
 
 import pytest
 from cli_world import Cli
+from run_states import ended, state
 
 from ccs.cli import follow
 from ccs.cli.api import Api
 from ccs.cli.settings import Settings
-
-ROW = {
-    "task": "one",
-    "verdict": "ok",
-    "detail": "",
-    "attempts": 1,
-    "turns": 3,
-    "cost_usd": 0.25,
-    "duration_seconds": 4.2,
-    "session_id": "5e55-10n",
-    "transcript": "/t.ndjson",
-    "node": "n1",
-}
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +27,6 @@ def job(ccs: Cli) -> str:
     ccs.ok("jobs", "create", "--name", name, "-C", "/srv/my app")
     ccs.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
     return name
-
-
-def state(ccs: Cli, run: str, kind: str, message: str = "") -> None:
-    body = {"state": {"type": kind, "message": message}, "force": True}
-    assert ccs.ask("POST", f"/flow_runs/{run}/set_state", body).json()["status"] == "ACCEPT"
-
-
-def ended(ccs: Cli, run: str, kind: str, **row: object) -> None:
-    body = {"key": "ccs-job", "type": "table", "data": json.dumps([{**ROW, **row}]), "flow_run_id": run}
-    assert ccs.ask("POST", "/artifacts/", body).status_code == 201
-    state(ccs, run, kind, f"it {kind.lower()}")
 
 
 def log(ccs: Cli, run: str, *messages: str, at: datetime | None = None) -> None:
