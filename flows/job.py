@@ -16,12 +16,13 @@ from ccs.flows.workplace import WorkplaceError, node_name, working_directory
 
 
 @flow(name="job", persist_result=False)
-def job(job: Job, only: list[str] = []) -> State[None]:  # noqa: B006  the UI shows this default, nobody changes it
+def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # noqa: B006  the UI shows this default
     """Run the tasks of a job, one after the other, in its working directory.
 
     Args:
         job: The whole job: working directory, profile, tasks and policies.
         only: Names or ids of the tasks to run; empty for all of them.
+        continues: Id of an earlier run of the job, whose finished tasks keep their results and are not repeated.
     """
     logger = get_run_logger()
     try:

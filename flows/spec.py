@@ -5,13 +5,26 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from ccs.flows import graph, templates
 
 MAX_SPEC_BYTES = 500_000
 """A flow run's parameters may hold 512 KB on the server; this leaves room for what Prefect adds."""
 
 JOB_HELP = "The whole job: working directory, profile, tasks and policies."
 ONLY_HELP = "Names or ids of the tasks to run; empty for all of them."
+CONTINUES_HELP = "Id of an earlier run of the job, whose finished tasks keep their results and are not repeated."
 
 NAME_RULE = "1 to 100 characters, no / % & < >, no leading - and no blanks at the ends"
 _NAME = re.compile(r"[^\s/%&<>-](?:[^/%&<>\x00-\x1f\x7f]{0,98}[^\s/%&<>\x00-\x1f\x7f])?")
@@ -56,6 +69,18 @@ class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Worktree(_Spec):
+    """A git worktree of the job's own, in the folder trees/ of the repository."""
+
+    enabled: bool = Field(default=False, description="Work in a worktree instead of the directory itself.")
+    name: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?$",
+        description="Name of the worktree and of its branch; left out, it follows from the name of the job.",
+    )
+    base_branch: Text = Field(default="main", description="The branch a new worktree begins at.")
+
+
 class WorkingDirectory(_Spec):
     """Where the tasks of a job run, on the node."""
 
@@ -70,12 +95,33 @@ class WorkingDirectory(_Spec):
         description="Load the repository's own CLAUDE.md, .claude settings, commands and hooks, and .mcp.json. "
         "These run code and can redirect the API with your key: only for repositories you trust.",
     )
+    worktree: Worktree = Field(default=Worktree(), description="Whether to work in a git worktree.")
+    allow_dirty: bool = Field(
+        default=False,
+        description="Start although the directory has uncommitted changes; they are never part of a task's commit.",
+    )
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:
         if not self.path.startswith(("/", "~")):
             raise ValueError(f"path {self.path!r} must be absolute or start with ~")
         return self
+
+
+class Retry(_Spec):
+    """When to try again after trouble that may pass: the API fails, the connection dies, the process is killed."""
+
+    max_attempts: int = Field(default=1, ge=1, le=100, description="Attempts in all; 1 is no retry.")
+    delay_seconds: NonNegativeFloat = Field(default=60, description="Seconds before the second attempt.")
+    backoff: float = Field(default=2, ge=1, le=10, description="The delay grows by this factor with every attempt.")
+    jitter: float = Field(default=0.1, ge=0, le=1, description="Share of the delay that is left to chance.")
+
+
+class Gate(_Spec):
+    """A command that must succeed after the task, such as its tests."""
+
+    command: Text = Field(description="A line for sh, run in the working directory; exit code 0 passes.")
+    timeout: PositiveInt = Field(default=600, description="Seconds it may take.")
 
 
 class Task(_Spec):
@@ -116,9 +162,17 @@ class Task(_Spec):
     mcp_config: Text | None = Field(
         default=None, description="MCP servers: a file on the node, or the JSON itself. No other server is used."
     )
+    session_mode: Literal["new", "reuse", "fork"] = Field(
+        default="new",
+        description="new session, reuse of the task's last one (it grows), or a fork of it (it stays as it is).",
+    )
     max_turns: PositiveInt | None = Field(default=None, description="Stop after so many replies of the model.")
     budget_usd: PositiveFloat | None = Field(
-        default=None, description="Stop when the estimated cost passes this many US dollars; one reply may overshoot."
+        default=None,
+        description="Estimated US dollars the task may cost in a run, all attempts together; one reply may overshoot.",
+    )
+    attempt_budget_usd: PositiveFloat | None = Field(
+        default=None, description="Estimated US dollars one attempt may cost; one reply may overshoot."
     )
     timeout: PositiveInt = Field(default=7200, description="Seconds a task may take in all.")
     first_output_timeout: PositiveInt = Field(
@@ -126,6 +180,33 @@ class Task(_Spec):
     )
     idle_timeout: PositiveInt = Field(
         default=900, description="Seconds without any output; a running tool is silent too, so not less than its time."
+    )
+
+    retry: Retry = Field(default=Retry(), description="Further attempts after trouble that may pass.")
+    on_limit: Literal["wait", "fail"] = Field(
+        default="wait", description="At a usage limit: wait for its reset and go on in the same session, or fail."
+    )
+    max_limit_wait: PositiveInt = Field(
+        default=21600, description="Seconds to wait for the reset of a usage limit at most; beyond, the task fails."
+    )
+    depends_on: list[Name] = Field(default=[], description="Names of tasks that must succeed before this one.")
+    only_if: Text | None = Field(
+        default=None, description="A line for sh in the working directory; the task is skipped unless it exits with 0."
+    )
+    gates: list[Gate] = Field(default=[], description="Commands that must pass after the task, in this order.")
+    fix_attempts: NonNegativeInt = Field(
+        default=0, le=100, description="How often the output of a failed gate goes back to the session to be fixed."
+    )
+    expect_changes: bool = Field(default=False, description="The task has failed when it changed no file.")
+    expect_files: list[Text] = Field(
+        default=[], description="Files that must exist afterwards, relative to the working directory; patterns with *."
+    )
+    commit_on_success: bool = Field(
+        default=True, description="Commit what the task changed, when it succeeded in a git repository."
+    )
+    output_schema: dict[str, Any] | None = Field(
+        default=None,
+        description="JSON schema of the task's result; prompts of later tasks use it as {{ tasks.NAME.output.FIELD }}.",
     )
 
     @model_validator(mode="after")
@@ -137,6 +218,22 @@ class Task(_Spec):
         if self.command is not None and not self.command.startswith("/"):
             raise ValueError(f"command {self.command[:40]!r} must start with /; a text is a prompt")
         return self
+
+    @model_validator(mode="after")
+    def _schema_of_an_object(self) -> Self:
+        schema = self.output_schema
+        if schema is None:
+            return self
+        if schema.get("type") != "object":
+            raise ValueError('output_schema must be a JSON schema with "type": "object"')
+        if not isinstance(schema.get("properties", {}), dict):
+            raise ValueError("output_schema: properties must be an object")
+        return self
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts in which other tasks' results can be named."""
+        return [text for text in (self.prompt, self.command, self.append_system_prompt) if text]
 
 
 class Job(_Spec):
@@ -154,7 +251,28 @@ class Job(_Spec):
     on_failure: Literal["stop", "continue"] = Field(
         default="stop", description="Whether the tasks after a failed one still run. The run has failed either way."
     )
+    max_parallel: int = Field(default=1, ge=1, le=100, description="How many tasks may run at the same time.")
     timeout: PositiveInt | None = Field(default=None, description="Seconds a run may take in all.")
+    only_if: Text | None = Field(
+        default=None, description="A line for sh in the working directory; a run is skipped unless it exits with 0."
+    )
+    budget_usd: PositiveFloat | None = Field(default=None, description="Estimated US dollars a run may cost.")
+    budget_usd_per_day: PositiveFloat | None = Field(
+        default=None, description="Estimated US dollars the job may cost a day (UTC); then it is paused."
+    )
+    budget_usd_per_month: PositiveFloat | None = Field(
+        default=None, description="Estimated US dollars the job may cost a month (UTC); then it is paused."
+    )
+    commit_author: str = Field(
+        default="",
+        pattern=r"^([^<>\n]+ <[^<>\s]+>)?$",
+        description="Author of the commits, as in `Name <mail@example.com>`; left out, that of git on the node.",
+    )
+    transcripts: str = Field(
+        default="",
+        pattern=r"^((/|~|s3://).+)?$",
+        description="A folder or s3://bucket/prefix that all nodes reach: transcripts and sessions are kept there too.",
+    )
 
     @model_validator(mode="after")
     def _unique_tasks(self) -> Self:
@@ -169,6 +287,27 @@ class Job(_Spec):
                     raise ValueError(f"two tasks have the {what} {value!r}")
                 seen.add(value)
         return self
+
+    @model_validator(mode="after")
+    def _sound_graph(self) -> Self:
+        by_name = {task.name: task for task in self.tasks}
+        for task in self.tasks:
+            for wanted in task.depends_on:
+                if wanted not in by_name:
+                    raise ValueError(f"task {task.name!r} depends on {wanted!r}, which is no task of the job")
+            for text in task.texts:
+                templates.check(text, {name: t.output_schema for name, t in by_name.items()}, task.name)
+        if cycle := graph.cycle(self.dependencies):
+            raise ValueError(f"the tasks wait for each other: {' -> '.join(cycle)}")
+        return self
+
+    @property
+    def dependencies(self) -> dict[str, set[str]]:
+        """For each task's name the names of those that come before it: named, or used in its prompt."""
+        return {
+            task.name: {*task.depends_on, *(name for text in task.texts for name in templates.tasks_named(text))}
+            for task in self.tasks
+        }
 
 
 def slug(name: str) -> str:
@@ -211,6 +350,13 @@ def parameter_schema() -> dict[str, Any]:
                 "position": 1,
                 "title": "only",
                 "type": "array",
+            },
+            "continues": {
+                "default": "",
+                "description": CONTINUES_HELP,
+                "position": 2,
+                "title": "continues",
+                "type": "string",
             },
         },
         "required": ["job"],

@@ -13,13 +13,20 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 FILES = [*MODULES, *sorted((ROOT / "tests").glob("*.py"))]
 MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module counts
     "cli": ("ccs.cli", "ccs.flows.spec", "ccs.blocks.env"),
+    "cli.worktrees": ("ccs.cli", "ccs.flows.spec", "ccs.flows.git"),  # it works on this machine's repositories
     "deployments": ("ccs.deployments", "ccs.flows", "ccs.blocks"),
     "blocks": ("ccs.blocks",),
     "flows": ("ccs.flows", "ccs.blocks"),
-    "flows.spec": (),
+    "flows.spec": ("ccs.flows.graph", "ccs.flows.templates"),
+    "flows.graph": (),
+    "flows.templates": (),
+    "flows.git": ("ccs.flows.git",),
     "flows.claude": ("ccs.flows.claude",),
 }
-NEVER_PREFECT = ("cli", "flows.spec", "flows.claude", "blocks.env", "blocks.redact")
+NEVER_PREFECT = (
+    *("cli", "flows.spec", "flows.graph", "flows.templates", "flows.git", "flows.claude"),
+    *("blocks.env", "blocks.redact"),
+)
 
 
 def name_of(path: Path) -> str:
