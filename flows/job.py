@@ -1,23 +1,31 @@
-"""The flow: the tasks of a job in their order, and what to do when one fails."""
+"""The flow: the tasks of a job in their order, and how the run ends."""
 
 import difflib
+from collections.abc import Sequence
+from queue import SimpleQueue
 from typing import Any
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.exceptions import TerminationSignal
+from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from ccs.flows.outcome import NOT_RUN, SKIPPED, row, row_without_run
-from ccs.flows.spec import Job, Task, run_table_key
-from ccs.flows.task import Run, run_task
-from ccs.flows.workplace import WorkplaceError, node_name, working_directory
+from ccs.flows import results
+from ccs.flows.conditions import holds
+from ccs.flows.outcome import NOT_RUN, SKIPPED, Row, blank, kept
+from ccs.flows.plan import Plan
+from ccs.flows.run import Run
+from ccs.flows.spec import Job, Task
+from ccs.flows.suspension import suspend
+from ccs.flows.task import run_task
+from ccs.flows.workplace import Workplace, WorkplaceError, node_name
 
 
 @flow(name="job", persist_result=False)
 def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # noqa: B006  the UI shows this default
-    """Run the tasks of a job, one after the other, in its working directory.
+    """Run the tasks of a job in its working directory.
 
     Args:
         job: The whole job: working directory, profile, tasks and policies.
@@ -27,21 +35,27 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
     logger = get_run_logger()
     try:
         chosen = select(job, only)
-        directory = working_directory(job.working_directory)
+        done = _done(job, continues)
+        place = Workplace.open(job, [t for t in chosen if t.enabled and not _is_done(done.get(t.id))], str(flow_run.id))
     except WorkplaceError as problem:
         logger.error("%s", problem)
         return Failed(message=str(problem))
     if not any(t.enabled for t in chosen):
-        message = "nothing to run: the job has no tasks" if not job.tasks else "nothing to run: every task is disabled"
-        logger.warning("%s", message)
-        return Cancelled(name="Skipped", message=message)
-    logger.info("job %s on node %s in %s: %s", job.name, node_name(), directory, ", ".join(t.name for t in chosen))
-    run = Run(job, str(flow_run.id), directory)
-    try:
-        _run_in_order(chosen, run)
-    finally:  # also when the run is cancelled: what was done and spent stays on record
-        rows = [_row(t, run) for t in chosen]
-        create_table_artifact(key=run_table_key(job.name), table=rows, description=f"Tasks of job {job.name}")
+        return _skipped("the job has no tasks" if not job.tasks else "every task is disabled")
+    run = Run(job, str(flow_run.id), place, [(t, done.get(t.id) or _first_row(t)) for t in chosen])
+    logger.info(
+        "job %s on node %s in %s: %s", job.name, node_name(), place.directory, ", ".join(t.name for t in chosen)
+    )
+    with place, run:
+        if job.only_if and not done:
+            condition = holds(job.only_if, run)
+            if condition.problem:
+                return Failed(message=f"only_if `{job.only_if}`: {condition.problem}")
+            if not condition.holds:
+                return _skipped(f"only_if `{job.only_if}`: {condition.sentence}")
+        _run_tasks([t for t in chosen if not _is_done(done.get(t.id))], run)
+    if (due := run.waits_until) is not None:
+        suspend(due, "; ".join(o.verdict.detail for o in run.outcomes.values() if o.waits_until))
     return _final_state(chosen, run)
 
 
@@ -65,37 +79,90 @@ def skip_task(spec: Task) -> State[None]:
     return Completed(name="Skipped", message="the task is disabled")
 
 
-def _run_in_order(chosen: list[Task], run: Run) -> None:
-    for spec in chosen:
+def _done(job: Job, continues: str) -> dict[str, Row]:
+    """By task id the rows of what this run did before it was interrupted, or of what the run did that it continues."""
+    own = results.read_rows(job.name, str(flow_run.id)) if flow_run.run_count > 1 else []
+    if own:
+        return {row["id"]: row for row in own if "id" in row}
+    if not continues:
+        return {}
+    found = results.read_rows(job.name, continues)
+    if not found:
+        raise WorkplaceError(
+            f"run {continues} of job {job.name!r} left no results to continue: restart it from its start"
+        )
+    return {row["id"]: kept(row, continues) for row in found if "id" in row and _is_done(row)}
+
+
+def _is_done(row: Row | None) -> bool:
+    return row is not None and row["verdict"] == "ok"
+
+
+def _first_row(spec: Task) -> Row:
+    if spec.enabled:
+        return blank(spec, NOT_RUN, "the run ended before it")
+    return blank(spec, SKIPPED, "the task is disabled")
+
+
+def _skipped(why: str) -> State[Any]:
+    message = f"nothing to run: {why}"
+    get_run_logger().warning("%s", message)
+    return Cancelled(name="Skipped", message=message)
+
+
+def _run_tasks(due: Sequence[Task], run: Run) -> None:
+    """Start each task when it is its turn, and return when none is running any more."""
+    for spec in due:
         if not spec.enabled:
             skip_task(spec, return_state=True)
-            continue
-        if run.time_left <= 0:
-            get_run_logger().error("the run's timeout of %s s is over: %s is not started", run.job.timeout, spec.name)
-            return
-        state = run_task(spec, run, return_state=True)
-        if spec.id not in run.outcomes:  # not the task's doing: Prefect could not run it
-            raise RuntimeError(f"task {spec.name} did not run: {state.message}")
-        if not run.outcomes[spec.id].ok and run.job.on_failure == "stop":
-            return
+    plan = Plan(run.job, [t for t in due if t.enabled], dict.fromkeys(run.kept, True))
+    ended: SimpleQueue[tuple[Task, PrefectFuture[Any]]] = SimpleQueue()
+    try:
+        while True:
+            while spec := _next(plan, run):
+                future = run_task.submit(spec, run)
+                future.add_done_callback(lambda f, spec=spec: ended.put((spec, f)))  # type: ignore[misc]
+            if not plan.running:
+                break
+            spec, future = ended.get()
+            _take(plan, run, spec, future)
+    except (TerminationSignal, KeyboardInterrupt):
+        run.stop.request("cancelled")
+        while plan.running:  # what was done and spent stays on record
+            plan.ended(ended.get()[0], ok=False)
+        raise
+    for spec in due:
+        if spec.enabled and spec.id not in run.outcomes:
+            run.table.put(spec, blank(spec, NOT_RUN, plan.obstacle(spec)))
 
 
-def _row(spec: Task, run: Run) -> dict[str, Any]:
-    if outcome := run.outcomes.get(spec.id):
-        return row(outcome)
-    if not spec.enabled:
-        return row_without_run(spec, SKIPPED, "the task is disabled", node_name())
-    return row_without_run(spec, NOT_RUN, "the run ended before it", node_name())
+def _next(plan: Plan, run: Run) -> Task | None:
+    if run.time_left > 0:
+        return plan.next()
+    plan.halt()
+    return None
+
+
+def _take(plan: Plan, run: Run, spec: Task, future: PrefectFuture[Any]) -> None:
+    outcome = run.outcomes.get(spec.id)
+    if outcome is None:  # not the task's doing: Prefect could not run it
+        run.stop.request("cancelled")
+        raise RuntimeError(f"task {spec.name} did not run: {future.state.message}")
+    if outcome.waits_until:
+        plan.halt()  # what is running goes on, then the run waits
+    plan.ended(spec, outcome.ok)
 
 
 def _final_state(chosen: list[Task], run: Run) -> State[None]:
     outcomes = run.outcomes.values()
     failed = [o for o in outcomes if not o.ok]
     due = [t for t in chosen if t.enabled]
-    cost = sum(o.report.usage.cost_usd for o in outcomes if o.report)
-    done = f"{len(outcomes) - len(failed)} of {len(due)} tasks ok, estimated ${cost:.4f}"
+    ok = len(outcomes) - len(failed) + len(run.kept)
+    partial = any(o.figures.cost_is_partial for o in outcomes)
+    cost = sum(o.figures.cost_usd for o in outcomes)
+    done = f"{ok} of {len(due)} tasks ok, estimated {'at least ' if partial else ''}${cost:.4f}"
     if failed:
-        return Failed(message="; ".join(f"{o.task} failed, {o.sentence}" for o in failed) + f" ({done})")
-    if len(outcomes) < len(due):
+        return Failed(message="; ".join(f"{o.task.name} failed, {o.sentence}" for o in failed) + f" ({done})")
+    if run.time_left <= 0 and ok < len(due):
         return Failed(message=f"timeout: the run's {run.job.timeout} s were over before every task had run ({done})")
     return Completed(message=done)

@@ -1,29 +1,103 @@
-"""What became of a task: as a sentence, as a row of the run's table, as a page."""
+"""What became of a task: as a sentence, and as a row of the run's table."""
 
-import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-from ccs.flows.claude.facts import Usage
 from ccs.flows.claude.report import Report
-from ccs.flows.claude.verdict import Verdict
+from ccs.flows.claude.verdict import Reason, Verdict
 from ccs.flows.spec import Task
+
+Row = dict[str, Any]
+"""One task in the run's table; the command line reads it back."""
 
 SKIPPED = "skipped"
 NOT_RUN = "not_run"
-_MAX_TEXT = 30_000
+RUNNING = "running"
+WAITING = "waiting"
+"""What stands in place of a verdict where there is none."""
+
+Cause = Literal["first", "retry", "fix", "reset", "budget"]
+"""Why an attempt was made; `reset` goes on after a usage limit, `budget` after a share of the budget was used up."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The end of one task in one run. Without a report, `claude` was never started."""
+class Figures:
+    """What attempts took together. Cost is claude's own estimate; "at least" that, when it is partial."""
 
-    task: str
+    attempts: int = 0
+    turns: int = 0
+    cost_usd: float = 0.0
+    cost_is_partial: bool = False
+    input_tokens: int = 0
+    output_tokens: int = 0
+    duration_seconds: float = 0.0
+
+    @classmethod
+    def of(cls, report: Report) -> Self:
+        """The figures of one attempt."""
+        usage = report.usage
+        return cls(
+            1,
+            report.num_turns,
+            usage.cost_usd,
+            usage.is_partial,
+            usage.input_tokens,
+            usage.output_tokens,
+            report.duration_seconds,
+        )
+
+    @classmethod
+    def read(cls, row: Row) -> Self:
+        """The figures that a row holds."""
+        return cls(**{field.name: row[field.name] for field in fields(cls) if field.name in row})
+
+    def __add__(self, other: "Figures") -> "Figures":
+        return Figures(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
+
+    def as_row(self) -> Row:
+        return {
+            **vars(self),
+            "cost_usd": round(self.cost_usd, 6),
+            "cost_is_partial": bool(self.cost_is_partial),
+            "duration_seconds": round(self.duration_seconds, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One `claude` process of a task."""
+
+    number: int
+    cause: Cause
+    report: Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The end of one task in one run, or of its part before a usage limit.
+
+    Without attempts, `claude` was never started. `earlier` has the figures of the parts before; `waits_until` (seconds
+    since 1970) is set when the task is to go on then; `output` is the object it was asked for, `commit` what git made
+    of its changes, `notes` are sentences.
+    """
+
+    task: Task
     verdict: Verdict
     node: str
-    report: Report | None = None
+    directory: Path
+    attempts: tuple[Attempt, ...] = ()
     executable: Path | None = None
+    profile: str = ""
+    earlier: Figures = Figures()
+    waits_until: float | None = None
+    is_skipped: bool = False
+    gate_output: str = ""
+    output: Any = None
+    changed: tuple[str, ...] = ()
+    commit: str = ""
+    aside: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -34,72 +108,68 @@ class Outcome:
         """One line: the reason's name and the detail."""
         return f"{self.verdict.reason}: {self.verdict.detail}" if self.verdict.detail else str(self.verdict.reason)
 
+    @property
+    def report(self) -> Report | None:
+        """The report of the last attempt."""
+        return self.attempts[-1].report if self.attempts else None
 
-def row(outcome: Outcome) -> dict[str, Any]:
-    """The task's row in the run's table artifact; the command line reads it back."""
-    return _row(outcome.task, str(outcome.verdict.reason), outcome.verdict.detail, outcome.node, outcome.report)
+    @property
+    def figures(self) -> Figures:
+        """What the task took in this run."""
+        return sum((Figures.of(attempt.report) for attempt in self.attempts), self.earlier)
+
+    def failed(self, reason: Reason, detail: str) -> "Outcome":
+        """The same with another verdict."""
+        return replace(self, verdict=Verdict(reason, detail))
+
+    def noted(self, *notes: str) -> "Outcome":
+        """The same with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
 
-def row_without_run(task: Task, verdict: str, detail: str, node: str) -> dict[str, Any]:
-    """The row of a task that was skipped or not reached."""
-    return _row(task.name, verdict, detail, node, None)
-
-
-def _row(task: str, verdict: str, detail: str, node: str, report: Report | None) -> dict[str, Any]:
-    usage = report.usage if report else Usage()
-    return {
-        "task": task,
-        "verdict": verdict,
-        "detail": detail,
-        "attempts": 1 if report else 0,
-        "turns": report.num_turns if report else 0,
-        "cost_usd": round(usage.cost_usd, 6),
-        "cost_is_partial": usage.is_partial,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "duration_seconds": round(report.duration_seconds, 1) if report else 0.0,
+def row(outcome: Outcome) -> Row:
+    """The task's row in the run's table."""
+    report, spec = outcome.report, outcome.task
+    verdict = WAITING if outcome.waits_until else SKIPPED if outcome.is_skipped else str(outcome.verdict.reason)
+    return blank(spec, verdict, outcome.verdict.detail) | {
+        **outcome.figures.as_row(),
+        "profile": outcome.profile,
+        "model": ", ".join(report.models) if report and report.models else spec.model,
         "session_id": report.session_id if report else "",
         "transcript": str(report.transcript or "") if report else "",
-        "node": node,
+        "directory": str(outcome.directory),
+        "changed": len(outcome.changed),
+        "commit": outcome.commit,
+        "aside": outcome.aside,
+        "output": outcome.output,
+        "waits_until": outcome.waits_until,
+        "node": outcome.node,
     }
 
 
-def page(outcome: Outcome, directory: Path) -> str:
-    """The task's markdown artifact."""
-    report, verdict = outcome.report, outcome.verdict
-    lines = [f"# {outcome.task}: {verdict.reason}", "", verdict.detail, ""]
-    if report is None:
-        return "\n".join([*lines, f"`claude` was not started on node `{outcome.node}`.", ""])
-    resume = f"cd {shlex.quote(str(directory))} && claude --resume {report.session_id}"
-    usage = report.usage
-    tokens = f"{usage.input_tokens:,} in, {usage.output_tokens:,} out, {usage.cache_read_tokens:,} from cache"
-    facts = [
-        ("Verdict", f"`{verdict.reason}`"),
-        ("Cost (estimate)", f"{'at least ' if usage.is_partial else ''}${usage.cost_usd:.4f}"),
-        ("Turns", str(report.num_turns)),
-        ("Tokens", tokens),
-        ("Duration", f"{report.duration_seconds:.1f} s"),
-        ("Model", ", ".join(report.models) or "unknown"),
-        ("Session", f"`{report.session_id}`"),
-        ("Resume by hand", f"`{resume}`"),
-        ("Node", f"`{outcome.node}`"),
-        ("Directory", f"`{directory}`"),
-        ("Transcript", f"`{report.transcript}`"),
-        ("claude", f"{report.claude_version or 'unknown version'} at `{outcome.executable}`"),
-        ("Credentials", report.api_key_source or "unknown"),
-        ("Processes left behind", f"{report.survivors_killed} (ended)" if report.survivors_killed else "none"),
-    ]
-    lines += ["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in facts), ""]
-    if report.denials:
-        lines += ["## Denied", "", *(f"- {d.tool}: {_cell(d.summary)}" for d in report.denials), ""]
-    if report.warnings:
-        lines += ["## Warnings", "", *(f"- {warning}" for warning in report.warnings), ""]
-    if report.text.strip():
-        text = report.text.replace("\0", "")
-        cut = f"\n\n*… {len(text) - _MAX_TEXT:,} more characters in the transcript*" if len(text) > _MAX_TEXT else ""
-        lines += ["## Result", "", text[:_MAX_TEXT] + cut, ""]
-    return "\n".join(lines)
+def blank(task: Task, verdict: str, detail: str) -> Row:
+    """The row of a task about which there is nothing more to say than this."""
+    return {
+        "task": task.name,
+        "id": task.id,
+        "verdict": verdict,
+        "detail": detail,
+        **Figures().as_row(),
+        "profile": "",
+        "model": task.model,
+        "started": None,
+        "session_id": "",
+        "transcript": "",
+        "directory": "",
+        "changed": 0,
+        "commit": "",
+        "aside": "",
+        "output": None,
+        "waits_until": None,
+        "node": "",
+    }
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def kept(found: Row, run_id: str) -> Row:
+    """The row of a task that an earlier run finished: its result, but not its figures, which that run has."""
+    return {**found, **Figures().as_row(), "detail": f"done in run {run_id}: kept"}

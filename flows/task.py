@@ -1,31 +1,32 @@
-"""One task of a run: profile, prompt and `claude`, as a Prefect task that says what happened."""
+"""One task of a run: what it needs on this node, then its attempts, as a Prefect task that says what happened."""
 
 import os
 import time
-from pathlib import Path
-from uuid import uuid4
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.exceptions import TerminationSignal
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from pydantic import ValidationError
 
 from ccs.blocks.env import EMPTY, Environment, UnresolvedError
 from ccs.blocks.profile import Profile
 from ccs.blocks.redact import Redactor
-from ccs.flows.claude.attempt import run_attempt
+from ccs.flows import templates
+from ccs.flows.attempts import Assignment, run_attempts
 from ccs.flows.claude.environment import child_environment
-from ccs.flows.claude.events import Event
 from ccs.flows.claude.executable import ExecutableNotFound, find_executable
-from ccs.flows.claude.narration import narrate
 from ccs.flows.claude.request import PermissionMode, Request
-from ccs.flows.claude.stop import Stop
 from ccs.flows.claude.verdict import Reason, Verdict
-from ccs.flows.outcome import Outcome, page
-from ccs.flows.spec import Job, Permissions, Task, slug
-from ccs.flows.workplace import WorkplaceError, node_name, prompt_of, state_folder
+from ccs.flows.limits import Gate
+from ccs.flows.outcome import Figures, Outcome
+from ccs.flows.page import page
+from ccs.flows.run import Run
+from ccs.flows.sessions import SessionStore
+from ccs.flows.shell import Shell
+from ccs.flows.spec import Permissions, Task, slug
+from ccs.flows.workplace import WorkplaceError, prompt_of, state_folder
 
 _MODE: dict[Permissions, PermissionMode] = {
     Permissions.DEFAULT: "default",
@@ -37,114 +38,123 @@ _MODE: dict[Permissions, PermissionMode] = {
 }
 
 
-class Run:
-    """What the tasks of one run share, and what became of them so far."""
-
-    def __init__(self, job: Job, run_id: str, directory: Path) -> None:
-        self.job = job
-        self.id = run_id
-        self.directory = directory
-        self.outcomes: dict[str, Outcome] = {}  # by task id
-        self._started = time.monotonic()
-
-    @property
-    def time_left(self) -> float:
-        """Seconds until the run's timeout; infinite without one."""
-        if self.job.timeout is None:
-            return float("inf")
-        return self.job.timeout - (time.monotonic() - self._started)
-
-
-@task(name="task", task_run_name="{spec.name}", persist_result=False)
+@task(name="task", task_run_name="{spec.name}", persist_result=False, cache_policy=NO_CACHE)
 def run_task(spec: Task, run: Run) -> State[None]:
     """Run one task; its Outcome goes to `run`, its words to the state that is returned."""
-    outcome = _start(spec, run)
-    run.outcomes[spec.id] = outcome
-    _publish(spec, run, outcome)
+    outcome = _outcome(spec, run)
+    run.ended(outcome)
+    _publish(run, outcome)
+    if outcome.waits_until:
+        return Cancelled(name="Waiting", message=outcome.verdict.detail)
+    if outcome.skipped:
+        return Completed(name="Skipped", message=outcome.verdict.detail)
+    if outcome.verdict.reason is Reason.CANCELLED:
+        return Cancelled(message=outcome.sentence)
     return Completed(message=outcome.sentence) if outcome.ok else Failed(message=outcome.sentence)
 
 
-def _start(spec: Task, run: Run) -> Outcome:
-    logger = get_run_logger()
-    profile = spec.profile or run.job.profile
+def _outcome(spec: Task, run: Run) -> Outcome:
+    """What becomes of the task; only Prefect's own trouble raises."""
+    start = Outcome(task=spec, verdict=Verdict(Reason.OK, ""), node=node_name(), directory=run.place.directory)
     try:
-        environment = _environment(profile)
-        executable = find_executable(None, {**os.environ, **environment.values})
-        prompt = prompt_of(spec, run.directory)
-    except (UnresolvedError, ExecutableNotFound, WorkplaceError) as problem:
-        return Outcome(spec.name, Verdict(Reason.SPAWN, str(problem)), node_name())
+        profile = spec.profile or run.job.profile
+        block, environment = _profile(profile)
+        shell = Shell.of(run, environment)
+        if spec.only_if:
+            condition = shell.run(spec.only_if, CONDITION_TIMEOUT)
+            if stopped := _stopped(run, "before it began"):
+                return replace(start, verdict=stopped)
+            if not condition.ok and condition.is_answer:
+                words = f"only_if `{spec.only_if}`: {condition.sentence}"
+                return replace(start, verdict=Verdict(Reason.OK, words), is_skipped=True)
+            if not condition.ok:
+                raise WorkplaceError(f"only_if `{spec.only_if}` gave no answer: {condition.sentence}")
+        assignment = _assignment(spec, run, profile, block, environment, shell)
+    except (UnresolvedError, ExecutableNotFound, WorkplaceError, templates.TemplateError) as problem:
+        return start.failed(Reason.SPAWN, str(problem))
     for name in environment.skipped:
-        logger.warning("profile %s: %s is empty and was left out", profile, name)
-    request = _request(spec, run, environment, prompt)
-    logger.info("task %s, transcript %s", spec.name, request.transcript)
-    try:
-        report = run_attempt(
-            executable, request, redact=Redactor(environment.secrets).line, on_event=_narrate, stop=Stop()
+        get_run_logger().warning("profile %s: %s is empty and was left out", profile, name)
+    with run.place.visit(spec) as visit:
+        ended = run_attempts(assignment, visit)
+        outcome = replace(
+            start,
+            profile=profile or "",
+            attempts=ended.attempts,
+            verdict=ended.verdict,
+            waits_until=ended.waits_until,
+            executable=assignment.executable.path,
+            earlier=assignment.earlier,
+            output=ended.attempts[-1].report.output if ended.attempts else None,
         )
-    except (TerminationSignal, KeyboardInterrupt):
-        detail = f"the run was ended while this task ran; go on by hand with `claude --resume {request.session_id}`"
-        run.outcomes[spec.id] = Outcome(spec.name, Verdict(Reason.CANCELLED, detail), node_name())
-        raise
-    if not report.lines and report.verdict.reason is Reason.SPAWN:  # then there is no session to speak of
-        return Outcome(spec.name, report.verdict, node_name())
-    return Outcome(spec.name, report.verdict, node_name(), report, executable.path)
+        return visit.leave(outcome)
 
 
-def _environment(profile: str | None) -> Environment:
-    """The profile's environment on this node. Fails closed: WorkplaceError or UnresolvedError, never a part of it."""
-    if profile is None:
-        return EMPTY
+def _assignment(
+    spec: Task, run: Run, profile: str | None, block: Profile | None, environment: Environment, shell: Shell
+) -> Assignment:
+    log = get_run_logger()
+    found = run.interrupted(spec)
+    executable = find_executable(None, {**os.environ, **environment.values})
+    return Assignment(
+        spec=spec,
+        run=run,
+        executable=executable,
+        request=_request(spec, run, environment),
+        profile=profile,
+        block=block,
+        earlier=Figures.read(found) if found else Figures(),
+        resumes=bool(found and found["session_id"]),
+        redact=Redactor(environment.secrets).line,
+        gate=Gate(profile, node_name(), log),
+        shell=shell,
+        log=log,
+    )
+
+
+def _profile(name: str | None) -> tuple[Profile | None, Environment]:
+    """The profile and its environment on this node. Fails closed: WorkplaceError or UnresolvedError, never a part."""
+    if name is None:
+        return None, EMPTY
     try:
-        block = Profile.load(profile)
+        block = Profile.load(name)
         assert isinstance(block, Profile)  # load() is declared to give an awaitable too
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors(include_input=False, include_url=False))
-        raise WorkplaceError(f"profile {profile!r} holds values that do not fit ({fields}): write it anew") from None
+        raise WorkplaceError(f"profile {name!r} holds values that do not fit ({fields}): write it anew") from None
     except ValueError:
-        raise WorkplaceError(f"there is no profile {profile!r}: create it with `ccs profiles create`") from None
-    return block.resolve(profile)
+        raise WorkplaceError(f"there is no profile {name!r}: create it with `ccs profiles create`") from None
+    return block, block.resolve(name)
 
 
-def _request(spec: Task, run: Run, environment: Environment, prompt: str) -> Request:
-    session_id = str(uuid4())
+def _request(spec: Task, run: Run, environment: Environment) -> Request:
+    """The task's first attempt, were it in a new session."""
+    fill = partial(templates.render, outputs=run.outputs)
     return Request(
-        prompt=prompt,
+        prompt=fill(prompt_of(spec, run.place.directory)),
         is_command=spec.command is not None,
         model=spec.model,
         permission_mode=_MODE[spec.permissions],
         allowed_tools=tuple(spec.allowed_tools),
         disallowed_tools=tuple(spec.disallowed_tools),
-        append_system_prompt=spec.append_system_prompt,
+        append_system_prompt=fill(spec.append_system_prompt),
         mcp_config=spec.mcp_config,
         max_turns=spec.max_turns,
-        budget_usd=spec.budget_usd,
+        output_schema=spec.output_schema,
         trust_project=run.job.working_directory.trust_project,
-        session_id=session_id,
-        cwd=run.directory,
-        environment=child_environment(os.environ, environment.values, environment.removed, _marks(run)),
-        transcript=state_folder() / "runs" / run.id / f"{slug(spec.name)}-{session_id[:8]}.jsonl",
-        timeout=min(spec.timeout, run.time_left),
+        session_id=str(uuid4()),
+        cwd=run.place.directory,
+        environment=child_environment(os.environ, environment.values, environment.removed, marks(run.id)),
+        transcript=state_folder() / "runs" / run.id / f"{slug(spec.name)}.jsonl",
+        timeout=spec.timeout,
         first_output_timeout=spec.first_output_timeout,
         idle_timeout=spec.idle_timeout,
         on_denied=spec.on_denied,
     )
 
 
-def _marks(run: Run) -> dict[str, str]:
-    """What tells the node whose process it is, should one be left over."""
-    marks = {"CCS_RUN_ID": run.id, "CCS_NODE": node_name()}
-    return marks | {name: os.environ[name] for name in ("CCS_NODE_PID",) if name in os.environ}
-
-
-def _narrate(event: Event) -> None:
-    line = narrate(event)
-    if line:
-        get_run_logger().info("%s", line)
-
-
-def _publish(spec: Task, run: Run, outcome: Outcome) -> None:
+def _publish(run: Run, outcome: Outcome) -> None:
     create_markdown_artifact(
-        key=f"{slug(run.job.name)}-{slug(spec.name)}",
-        markdown=page(outcome, run.directory),
-        description=f"{spec.name}: {outcome.verdict.reason}",
+        key=f"{slug(run.job.name)}-{slug(outcome.task.name)}",
+        markdown=page(outcome),
+        description=f"{outcome.task.name}: {outcome.verdict.reason}",
     )

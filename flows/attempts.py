@@ -1,0 +1,256 @@
+"""The attempts of one task: until it has succeeded, has to wait for a usage limit, or another would be no use."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from ccs.blocks.profile import Profile
+from ccs.flows import retry
+from ccs.flows.budget import Allowance, BudgetSpent, Stopped
+from ccs.flows.claude.attempt import run_attempt
+from ccs.flows.claude.events import Event, Said, ToolCall
+from ccs.flows.claude.executable import Executable
+from ccs.flows.claude.narration import narrate
+from ccs.flows.claude.report import Report
+from ccs.flows.claude.request import Request
+from ccs.flows.claude.verdict import Reason, Verdict
+from ccs.flows.gates import check_files, fix_prompt
+from ccs.flows.limits import Closed, Gate
+from ccs.flows.outcome import Attempt, Cause, Figures
+from ccs.flows.run import Run
+from ccs.flows.sessions import Opening, SessionStore
+from ccs.flows.shell import Shell
+from ccs.flows.spec import Task, slug
+
+CONTINUE = "Your work was interrupted by trouble outside of it. Go on where you left off, and finish the task."
+"""What a session is told when it goes on after a usage limit or a failure of the API."""
+
+_MIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What every attempt of a task shares.
+
+    `request` is the first attempt as it would be in a new session; `continues` is the session that a usage limit or
+    the end of the node interrupted, with the `earlier` figures; `changed` lists what files the task has changed.
+    """
+
+    spec: Task
+    run: Run
+    executable: Executable
+    request: Request
+    profile: str | None
+    block: Profile | None
+    earlier: Figures
+    continues: str
+    redact: Callable[[bytes], bytes]
+    gate: Gate
+    sessions: SessionStore
+    shell: Shell
+    changed: Callable[[], Sequence[str]]
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the attempts of a task ended together; `gate_output` is what the last failed gate wrote."""
+
+    verdict: Verdict
+    attempts: tuple[Attempt, ...]
+    waits_until: float | None = None
+    gate_output: str = ""
+
+
+def run_attempts(task: Assignment) -> Ended:
+    """Run a task to its end. Never raises for what befalls `claude`."""
+    spec, request = task.spec, task.request
+    with task.sessions.opened(
+        task.run.job.name, spec.id, spec.session_mode, request.environment, request.cwd, continues=task.continues
+    ) as opening:
+        return _Attempts(task, opening).run()
+
+
+class _Attempts:
+    def __init__(self, task: Assignment, opening: Opening) -> None:
+        self.task, self.spec, self.log = task, task.spec, task.log
+        self.opening = opening
+        self.stop = task.run.stop
+        self.by = f"{task.run.id}/{task.spec.id}"
+        self.deadline = time.monotonic() + min(task.spec.timeout, task.run.time_left)
+        self.made: list[Attempt] = []
+        self.retries = self.fixes = 0
+        self.gate_output = ""
+
+    def run(self) -> Ended:
+        request, cause = self.opened()
+        while True:
+            entered = self.task.gate.enter(
+                by=self.by, claim_seconds=self.spec.first_output_timeout + 30, sleep=self.pause
+            )
+            if isinstance(entered, Closed):
+                return self.at_limit(entered, Verdict(Reason.USAGE_LIMIT, entered.message))
+            try:
+                if self.stop.reason:
+                    return self.end(self.stopped())
+                report, is_share = self.attempt(request, cause)
+            except BudgetSpent as spent:
+                return self.end(Verdict(Reason.BUDGET, str(spent)))
+            except Stopped:
+                return self.end(self.stopped())
+            finally:
+                self.task.gate.leave()
+            following = self.following(request, report, is_share)
+            if isinstance(following, Ended):
+                return following
+            request, cause = following
+
+    def following(self, request: Request, report: Report, is_share: bool) -> tuple[Request, Cause] | Ended:
+        """What comes after an attempt: another one, and why, or the end."""
+        verdict = report.verdict
+        if report.session_lost:
+            self.log.warning("session %s is gone: the task begins anew in another", request.resume)
+            return self.anew(), "retry"
+        if verdict.reason is Reason.USAGE_LIMIT:
+            return self.at_limit(self.task.gate.close(report.resets_at, self.by), verdict)
+        if verdict.reason is Reason.BUDGET and is_share:
+            return self.resumed(report, CONTINUE), "budget"
+        if verdict.ok:
+            verdict, question = self.examined(report)
+            return (self.resumed(report, question), "fix") if question else self.end(verdict)
+        delay = retry.delay(self.spec.retry, verdict, self.retries + 1)
+        if delay is None:
+            return self.end(verdict)
+        if time.monotonic() + delay + _MIN_SECONDS > self.deadline:
+            return self.end(replace(verdict, detail=f"{verdict.detail}; no time is left for another attempt"))
+        self.retries += 1
+        self.log.warning("%s: %s; another attempt in %.0f s", verdict.reason, verdict.detail, delay)
+        self.pause(delay)
+        return self.retried(request, report), "retry"
+
+    def attempt(self, request: Request, cause: Cause) -> tuple[Report, bool]:
+        """One `claude` process, its cost settled and its session kept, and whether its budget was only a share.
+
+        Raises BudgetSpent or Stopped instead of starting.
+        """
+        task, run, number = self.task, self.task.run, self.task.earlier.attempts + len(self.made) + 1
+        allowance: Allowance = run.budget.reserve(
+            self.spec, self.stop, profile=task.profile, block=task.block, patience=self.deadline - time.monotonic()
+        )
+        report: Report | None = None
+        try:
+            request = replace(
+                request,
+                budget_usd=allowance.usd,
+                timeout=self.left(),
+                transcript=request.transcript.with_name(
+                    f"{slug(self.spec.name)}-{number}-{request.session_id[:8]}.jsonl"
+                ),
+            )
+            why = "" if cause == "first" else f" ({cause})"
+            self.log.info("task %s, attempt %s%s, transcript %s", self.spec.name, number, why, request.transcript)
+            run.began(self.spec, request, task.profile)
+            report = run_attempt(task.executable, request, redact=task.redact, on_event=self.narrate, stop=self.stop)
+        finally:
+            if report is None:
+                run.budget.settle(allowance, 0.0, is_partial=True)
+            else:
+                run.budget.settle(allowance, report.usage.cost_usd, is_partial=report.usage.is_partial)
+        if report.lines or report.verdict.reason is not Reason.SPAWN:  # else there is no attempt to speak of
+            self.made.append(Attempt(number, cause, report))
+        if report.lines:
+            task.sessions.keep(run.job.name, self.spec.id, report.session_id, request.environment)
+        task.sessions.keep_transcripts(run.id, [report.transcript, report.stderr])
+        return report, allowance.is_share
+
+    def narrate(self, event: Event) -> None:
+        if isinstance(event, Said | ToolCall) and not event.is_synthetic:
+            self.task.gate.answered()
+        line = narrate(event)
+        if line:
+            self.log.info("%s", line)
+
+    def opened(self) -> tuple[Request, Cause]:
+        """The first request: in a new session, or in the one that was opened."""
+        opening, continues = self.opening, bool(self.task.continues)
+        if opening.said:
+            self.log.warning("%s", opening.said)
+        if not opening.resume:
+            return self.task.request, "first"
+        request = replace(
+            self.task.request,
+            resume=opening.resume,
+            fork=opening.is_fork,
+            session_id=str(uuid4()) if opening.is_fork else opening.session_id,
+        )
+        return (replace(request, prompt=CONTINUE, is_command=False), "reset") if continues else (request, "first")
+
+    def anew(self) -> Request:
+        return replace(self.task.request, session_id=str(uuid4()))
+
+    def resumed(self, report: Report, prompt: str) -> Request:
+        """The session of an attempt goes on with another prompt."""
+        session = report.session_id
+        return replace(self.task.request, prompt=prompt, is_command=False, resume=session, session_id=session)
+
+    def retried(self, request: Request, report: Report) -> Request:
+        """The next attempt: it goes on with what was done, in a session of its own unless sessions are reused."""
+        if request.resume and not request.fork:
+            return self.resumed(report, CONTINUE)  # the prompt is in the history already
+        if not report.progress:
+            return replace(request, session_id=str(uuid4()))
+        return replace(self.resumed(report, CONTINUE), fork=True, session_id=str(uuid4()))
+
+    def examined(self, report: Report) -> tuple[Verdict, str]:
+        """What the task is worth after claude said that it is done, and what the session is asked to mend, if at all."""
+        spec, task = self.spec, self.task
+        if missing := check_files(spec.expect_files, task.request.cwd):
+            return Verdict(Reason.EXPECTATION, f"claude finished, but {', '.join(missing)}"), ""
+        if spec.expect_changes and not task.changed():
+            return Verdict(Reason.EXPECTATION, "claude finished, but no file was changed"), ""
+        for gate in spec.gates:
+            self.log.info("gate: %s", gate.command)
+            result = task.shell.run(gate.command, min(gate.timeout, self.left()))
+            if self.stop.reason:
+                return self.stopped(), ""
+            if result.ok:
+                continue
+            self.gate_output = result.output_tail
+            verdict = Verdict(Reason.GATE, f"`{gate.command}` failed: {result.sentence}")
+            if self.fixes >= spec.fix_attempts or self.left() <= _MIN_SECONDS:
+                return verdict, ""
+            self.fixes += 1
+            self.log.warning("%s; back to the session, fix %s of %s", verdict.detail, self.fixes, spec.fix_attempts)
+            return verdict, fix_prompt(gate.command, result)
+        self.gate_output = ""
+        return report.verdict, ""
+
+    def at_limit(self, closed: Closed, verdict: Verdict) -> Ended:
+        """Wait for the reset, unless the task may not or that would be too long."""
+        spec = self.spec
+        if self.stop.reason:
+            return self.end(self.stopped())
+        if spec.on_limit == "fail":
+            return self.end(verdict)
+        if closed.seconds > spec.max_limit_wait:
+            too_long = f"{verdict.detail}; that is longer than its max_limit_wait of {spec.max_limit_wait} s"
+            return self.end(replace(verdict, detail=too_long))
+        waits = replace(verdict, detail=closed.message)
+        return replace(self.end(waits), waits_until=closed.due().timestamp())
+
+    def stopped(self) -> Verdict:
+        reason = Reason.CANCELLED if self.stop.reason == "cancelled" else Reason.TIMEOUT
+        last = f"; go on by hand with `claude --resume {self.made[-1].report.session_id}`" if self.made else ""
+        return Verdict(reason, f"the run was ended while this task was between two attempts{last}")
+
+    def end(self, verdict: Verdict) -> Ended:
+        return Ended(verdict, tuple(self.made), gate_output=self.gate_output)
+
+    def left(self) -> float:
+        return max(_MIN_SECONDS, self.deadline - time.monotonic())
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not through a request to stop."""
+        self.stop.wait(seconds)

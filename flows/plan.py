@@ -1,0 +1,55 @@
+"""Which task may start next: the order of the list, what each waits for, how many at a time, what a failure stops."""
+
+from collections.abc import Mapping, Sequence
+
+from ccs.flows.spec import Job, Task
+
+
+class Plan:
+    """The tasks of a run that are yet to start. It only counts; somebody else starts them."""
+
+    def __init__(self, job: Job, due: Sequence[Task], done: Mapping[str, bool]) -> None:
+        """`due` are the tasks to run; `done` says of tasks that have ended already, by name, whether they succeeded."""
+        self._job = job
+        self._due = {task.name: task for task in due}
+        self._before = {
+            name: {before for before in job.dependencies[name] if before in self._due or before in done}
+            for name in self._due
+        }
+        self._running: set[str] = set()
+        self._ended = dict(done)
+        self._halted = False
+
+    def next(self) -> Task | None:
+        """A task that may start now, which then counts as running; None when there is none."""
+        if self._halted or len(self._running) >= self._job.max_parallel:
+            return None
+        for name, task in self._due.items():
+            if all(self._ended.get(before) for before in self._before[name]):
+                del self._due[name]
+                self._running.add(name)
+                return task
+        return None
+
+    def ended(self, task: Task, ok: bool) -> None:
+        """A task that was started has ended."""
+        self._running.remove(task.name)
+        self._ended[task.name] = ok
+        if not ok and self._job.on_failure == "stop":
+            self._halted = True
+
+    def halt(self) -> None:
+        """Start nothing any more."""
+        self._halted = True
+
+    @property
+    def running(self) -> int:
+        """How many tasks have started and not ended."""
+        return len(self._running)
+
+    def obstacle(self, task: Task) -> str:
+        """Why a task that is left over was not started, in one phrase."""
+        for before in sorted(self._before.get(task.name, ())):
+            if self._ended.get(before) is False:
+                return f"it depends on {before}, which failed"
+        return "the run ended before it"

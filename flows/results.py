@@ -1,0 +1,87 @@
+"""The rows of a run on the server, one a task: there from the start of the run, and kept up to date as it goes on.
+
+What is on the server outlives this process: a run that starts again, and one that continues another, read there what
+is done already.
+"""
+
+import json
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import ArtifactFilter
+from prefect.client.schemas.sorting import ArtifactSort
+
+from ccs.flows.outcome import Row
+from ccs.flows.spec import Job, Task, run_table_key
+
+
+def read_rows(job: str, run_id: str) -> list[Row]:
+    """The rows that a run of the job has left so far; none when it never came to its tasks."""
+    where = {"flow_run_id": {"any_": [run_id]}, "key": {"any_": [run_table_key(job)]}, "type": {"any_": ["table"]}}
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter.model_validate(where), sort=ArtifactSort.UPDATED_DESC, limit=1
+        )
+    rows = json.loads(found[0].data) if found and isinstance(found[0].data, str) else []
+    return [row for row in rows if isinstance(row, dict)]
+
+
+class RunTable:
+    """The table artifact of a run. Methods may be called from any thread; writing never fails a task."""
+
+    def __init__(self, job: Job, run_id: str, rows: Iterable[tuple[Task, Row]]) -> None:
+        self._rows = {task.id: row for task, row in rows}
+        self._job, self._run_id = job, run_id
+        self._artifact: UUID | None = None
+        self._changed = threading.Lock()
+        self._writer = ThreadPoolExecutor(1, "ccs-results")
+        self._pending: Future[None] | None = None
+
+    def row(self, task: Task) -> Row:
+        """The row of a task as it is now."""
+        return self._rows[task.id]
+
+    def rows(self) -> list[Row]:
+        """All rows in the order of the tasks."""
+        return list(self._rows.values())
+
+    def put(self, task: Task, row: Row) -> None:
+        """Replace the row of a task; the server has it a moment later."""
+        with self._changed:
+            self._rows[task.id] = row
+            if self._pending is None or self._pending.running() or self._pending.done():
+                # A write that has not begun takes this change along.
+                self._pending = self._writer.submit(copy_context().run, self._write)
+
+    def flush(self) -> None:
+        """Wait until the server has every row, or has refused them."""
+        with self._changed:
+            pending = self._pending
+        if pending is not None:
+            pending.result()
+
+    def _write(self) -> None:
+        data = json.dumps(list(self._rows.values()))
+        try:
+            with get_client(sync_client=True) as client:
+                if self._artifact is None:
+                    made = client.create_artifact(
+                        ArtifactCreate(
+                            type="table",
+                            key=run_table_key(self._job.name),
+                            description=f"Tasks of job {self._job.name}",
+                            flow_run_id=UUID(self._run_id),
+                            data=data,
+                        )
+                    )
+                    self._artifact = made.id
+                else:
+                    client.update_artifact(self._artifact, ArtifactUpdate(data=data))
+        except Exception as error:
+            get_run_logger().warning("the results so far could not be written to the server: %s", error)

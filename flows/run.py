@@ -1,0 +1,87 @@
+"""What the tasks of one run share, and what became of them so far."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from ccs.flows.budget import Budget
+from ccs.flows.claude.request import Request
+from ccs.flows.claude.stop import Stop
+from ccs.flows.outcome import NOT_RUN, RUNNING, WAITING, Figures, Outcome, Row, row
+from ccs.flows.results import RunTable
+from ccs.flows.spec import Job, Task
+from ccs.flows.workplace import Workplace
+
+
+class Run:
+    """One execution of a job; its methods may be called from the threads of its tasks."""
+
+    def __init__(self, job: Job, run_id: str, job_id: str, place: Workplace, rows: Iterable[tuple[Task, Row]]) -> None:
+        self.job = job
+        self.id = run_id
+        self.place = place
+        self.stop = Stop()
+        self.outcomes: dict[str, Outcome] = {}  # by task id; of this execution
+        earlier = list(rows)
+        self.table = RunTable(job, run_id, earlier)
+        self.kept = {task.name: found["output"] for task, found in earlier if found["verdict"] == "ok"}
+        self.budget = Budget(
+            job, run_id=run_id, job_id=job_id, spent={task.name: found["cost_usd"] for task, found in earlier}
+        )
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self.table.publish()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.table.flush()
+
+    @property
+    def time_left(self) -> float:
+        """Seconds until the run's timeout; infinite without one."""
+        if self.job.timeout is None:
+            return float("inf")
+        return self.job.timeout - (time.monotonic() - self._started)
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """By name the results of the tasks that have succeeded."""
+        fresh = {outcome.task.name: outcome.output for outcome in self.outcomes.values() if outcome.ok}
+        return {name: output for name, output in {**self.kept, **fresh}.items() if output is not None}
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """When the first of the tasks that wait for a usage limit is to go on."""
+        due = [outcome.waits_until for outcome in self.outcomes.values() if outcome.waits_until]
+        return datetime.fromtimestamp(min(due), UTC) if due else None
+
+    def interrupted(self, task: Task) -> Row | None:
+        """The row of the task's part before this execution, when it was interrupted by a usage limit or a crash."""
+        found = self.table.row(task)
+        return found if found["verdict"] in (WAITING, RUNNING) else None
+
+    def began(self, task: Task, request: Request, profile: str | None) -> None:
+        """An attempt of the task starts."""
+        started = self.table.row(task)["started"] or datetime.now(UTC).isoformat(timespec="seconds")
+        now = {
+            "verdict": RUNNING,
+            "detail": "",
+            "started": started,
+            "session_id": request.session_id,
+            "transcript": str(request.transcript),
+            "profile": profile or "",
+            "directory": str(self.place.directory),
+            "node": self.place.node,
+        }
+        self.table.put(task, {**self.table.row(task), **now})
+
+    def ended(self, outcome: Outcome) -> None:
+        """The task has ended, or has to wait; the server knows it when this returns."""
+        self.outcomes[outcome.task.id] = outcome
+        self.table.put(outcome.task, {**row(outcome), "started": self.table.row(outcome.task)["started"]})
+        self.table.flush()
