@@ -140,7 +140,7 @@ class Bucket:
                 request_checksum_calculation="when_required",  # not every store that speaks S3 knows the others
                 response_checksum_validation="when_required",
             )
-            self._client = boto3.client("s3", config=config)
+            self._client = boto3.session.Session().client("s3", config=config)  # the shared one minds threads
         return self._client
 
     @contextmanager
