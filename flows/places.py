@@ -150,9 +150,8 @@ class Bucket:
         except PlaceError:
             raise
         except Exception as error:  # boto3 has four families of them
-            raise PlaceError(
-                f"{self} cannot be used: {str(error).partition(chr(10))[0] or type(error).__name__}"
-            ) from error
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise PlaceError(f"{self} cannot be used: {reason}") from error
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
