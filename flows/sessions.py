@@ -1,0 +1,277 @@
+"""Sessions of tasks: which one a task had last, its file kept for later runs, and its use by one run at a time.
+
+The file of a session is what `claude` makes of a conversation, and may hold secrets that were said in it: it is kept
+for its owner alone, and a shared place must be trusted like the node's own home.
+"""
+
+import fcntl
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import httpx
+
+from ccs.flows.claims import claim
+from ccs.flows.claude.stream import Record
+from ccs.flows.claude.sweep import marked
+from ccs.flows.places import Folder, Place, PlaceError, private_folder, shared_place, whole
+from ccs.flows.spec import slug
+
+KEPT = 5
+"""Sessions of a task that are kept, the newest ones."""
+
+Mode = Literal["new", "reuse", "fork"]
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_INDEX = "sessions.json"
+_CHUNK = 1 << 20
+_MAX_SLUG = 200  # claude cuts longer ones, and finds a session in a folder of any name
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session whose file is kept; `kept_at` is in UTC, in ISO 8601."""
+
+    id: str
+    kept_at: str
+    node: str
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How the next attempt of a task begins.
+
+    `resume` is what `claude --resume` takes, or empty for a new session. A fork gets an id of its own; otherwise the
+    attempt has the id `session_id`. `said` tells why it is not what was asked for, if it is not.
+    """
+
+    resume: str = ""
+    is_fork: bool = False
+    session_id: str = ""
+    said: str = ""
+
+
+class SessionStore:
+    """The sessions of all tasks, kept on this node and, where one is given, in a place that all nodes share.
+
+    `shared` is the address of that place or empty; `warn` is told what does not work, for the run goes on without it.
+    Clocks of nodes that share a place must agree to some seconds, as the session that was kept last is the last one.
+    """
+
+    def __init__(self, state_folder: Path, shared: str, *, node: str, warn: Callable[[str], None]) -> None:
+        self._locks = state_folder / "sessions" / "locks"
+        self._node, self._warn = node, warn
+        self._local = Folder(state_folder)
+        self._shared: Place | None = shared_place(shared) if shared else None
+
+    @property
+    def _places(self) -> list[Place]:
+        return [self._local] if self._shared is None else [self._local, self._shared]
+
+    def last(self, job: str, task_id: str) -> Session | None:
+        """The session the task had last, on whatever node."""
+        return next(iter(self._sessions(job, task_id, self._places)), None)
+
+    def keep(self, job: str, task_id: str, session_id: str, environment: Mapping[str, str]) -> bool:
+        """Keep the session as the task's last one, after an attempt; whether `claude` left a file of it.
+
+        `environment` is that of the attempt: it says where `claude` keeps its files.
+        """
+        file = _file_of(session_id, environment)
+        if file is None:
+            return False
+        session = Session(session_id, datetime.now(UTC).isoformat(timespec="microseconds"), self._node)
+        for place in self._places:
+            with self._forgiving():
+                others = [s for s in _index_of(place, job, task_id) if s.id != session_id]
+                place.put(f"{_place_of(job, task_id)}/{session_id}.jsonl", file)
+                _write_index(place, job, task_id, [session, *others[: KEPT - 1]])
+                for old in others[KEPT - 1 :]:
+                    place.remove(f"{_place_of(job, task_id)}/{old.id}.jsonl")
+        return True
+
+    def keep_transcripts(self, run_id: str, files: Iterable[Path | None]) -> None:
+        """Copy files of an attempt to the shared place, if there is one."""
+        for file in files:
+            if self._shared is not None and file is not None:
+                with self._forgiving():
+                    self._shared.put(f"runs/{run_id}/{file.name}", file)
+
+    @contextmanager
+    def opened(
+        self, job: str, task_id: str, mode: Mode, environment: Mapping[str, str], cwd: Path, *, continues: str = ""
+    ) -> Iterator[Opening]:
+        """Make ready what the task is to begin with, for its use alone as long as the block runs.
+
+        `continues` is the id of the session that must be gone on with, whatever the mode: a run that was suspended
+        has begun it. A session that another run uses is never waited for: what is kept of it is forked. One that is
+        gone everywhere is replaced by a new one.
+        """
+        with ExitStack() as stack:
+            yield self._open(stack, job, task_id, "reuse" if continues else mode, environment, cwd, continues)
+
+    def _open(
+        self,
+        stack: ExitStack,
+        job: str,
+        task_id: str,
+        mode: Mode,
+        environment: Mapping[str, str],
+        cwd: Path,
+        continues: str,
+    ) -> Opening:
+        if mode == "new":
+            return Opening()
+        last = self.last(job, task_id)
+        wanted = continues or (last.id if last else "")
+        if not wanted:
+            return Opening(said="the task has no earlier session: it begins a new one")
+        kept = self._fetch(job, task_id, wanted, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ccs-"))))
+        said = ""
+        if mode == "reuse":
+            try:
+                if not self._hold(stack, wanted):
+                    said = f"session {wanted} is used by another run: this one works on a fork of it"
+                elif _install(kept, wanted, environment, cwd):
+                    return Opening(wanted, session_id=wanted)
+            except OSError as error:
+                said = f"session {wanted} cannot be gone on with, but a fork of it can: {error}"
+        kept = kept or _file_of(wanted, environment)
+        if kept is None:
+            return Opening(said=f"nothing is left of session {wanted}: the task begins a new one")
+        return Opening(str(kept), is_fork=True, session_id=wanted, said=said)
+
+    def _sessions(self, job: str, task_id: str, places: Iterable[Place]) -> list[Session]:
+        """What places know of the task's sessions, the newest first."""
+        found: list[Session] = []
+        for place in places:
+            with self._forgiving():
+                found += _index_of(place, job, task_id)
+        return sorted(found, key=lambda s: s.kept_at, reverse=True)
+
+    def _fetch(self, job: str, task_id: str, session_id: str, folder: Path) -> Path | None:
+        """A copy of the session's file, in the folder, from the place that has the newest one."""
+
+        def age(place: Place) -> str:
+            return next((s.kept_at for s in self._sessions(job, task_id, [place]) if s.id == session_id), "")
+
+        target = folder / f"{session_id}.jsonl"
+        for place in sorted(self._places, key=age, reverse=True):
+            with self._forgiving():
+                if place.get(f"{_place_of(job, task_id)}/{session_id}.jsonl", target):
+                    return target
+        return None
+
+    def _hold(self, stack: ExitStack, session_id: str) -> bool:
+        """Use the session alone until the stack is left; False when another run uses it."""
+        lock = self._locks / session_id
+        private_folder(self._locks)
+        held = _lock(lock)
+        if held is None:
+            return False
+        stack.callback(_unlock, held, lock)
+        if marked(session_id):  # a run that was killed let go of the lock, and its claude is just being ended
+            return False
+        if self._shared is None:
+            return True
+        try:
+            claimed = claim(f"ccs_session_{session_id.replace('-', '_')}", self._node, self._warn)
+        except httpx.HTTPError as error:
+            self._warn(f"the server does not say whether another node uses session {session_id}: {error}")
+            return False
+        if claimed is None:
+            return False
+        stack.enter_context(claimed)
+        return True
+
+    @contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        try:
+            yield
+        except PlaceError as problem:
+            self._warn(str(problem))
+
+
+def _place_of(job: str, task_id: str) -> str:
+    """The folder of a task: names may look alike as slugs, and ids may occur in a copy of the job."""
+    return f"sessions/{slug(job)[:60]}-{sha256(job.encode()).hexdigest()[:8]}/{task_id}"
+
+
+def _index_of(place: Place, job: str, task_id: str) -> list[Session]:
+    index = Record.parse(place.read(f"{_place_of(job, task_id)}/{_INDEX}") or b"") or Record({})
+    sessions = [Session(e.text("id"), e.text("kept_at"), e.text("node")) for e in index.records("sessions")]
+    return [s for s in sessions if _ID.fullmatch(s.id)]
+
+
+def _write_index(place: Place, job: str, task_id: str, sessions: list[Session]) -> None:
+    with tempfile.TemporaryDirectory(prefix="ccs-") as folder:
+        index = Path(folder) / _INDEX
+        index.write_text(json.dumps({"sessions": [asdict(s) for s in sessions]}, indent=1) + "\n")
+        place.put(f"{_place_of(job, task_id)}/{_INDEX}", index)
+
+
+def _projects(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("CLAUDE_CONFIG_DIR") or Path(environment["HOME"]) / ".claude") / "projects"
+
+
+def _file_of(session_id: str, environment: Mapping[str, str]) -> Path | None:
+    """The file that `claude` has of a session, if it has one."""
+    assert _ID.fullmatch(session_id)
+    found = _projects(environment).glob(f"*/{session_id}.jsonl")
+    return max(found, key=lambda file: file.stat().st_mtime_ns, default=None)
+
+
+def _install(kept: Path | None, session_id: str, environment: Mapping[str, str], cwd: Path) -> bool:
+    """Give `claude` the kept file, unless its own goes further; whether it has one then.
+
+    Its own goes further when somebody went on by hand, or an attempt died before its session was kept. One that went
+    another way is put aside.
+    """
+    own = _file_of(session_id, environment)
+    if kept is None:
+        return own is not None
+    if own is not None:
+        if _begins_with(own, kept):
+            return True
+        if not _begins_with(kept, own):
+            own.replace(own.with_suffix(".jsonl.aside"))
+    folder = re.sub(r"[^A-Za-z0-9]", "-", os.path.realpath(cwd))[:_MAX_SLUG]
+    with kept.open("rb") as source, whole(own or _projects(environment) / folder / f"{session_id}.jsonl") as target:
+        while chunk := source.read(_CHUNK):
+            target.write(chunk)
+    return True
+
+
+def _begins_with(file: Path, beginning: Path) -> bool:
+    with file.open("rb") as whole_file, beginning.open("rb") as part:
+        while chunk := part.read(_CHUNK):
+            if whole_file.read(len(chunk)) != chunk:
+                return False
+    return True
+
+
+def _lock(path: Path) -> int | None:
+    """A descriptor that holds the lock of this node; None when another one does."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # its last holder has removed it meanwhile
+
+
+def _unlock(descriptor: int, path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.close(descriptor)
