@@ -204,7 +204,7 @@ class _Attempts:
         return replace(self.resumed(report, CONTINUE), fork=True, session_id=str(uuid4()))
 
     def examined(self, report: Report) -> tuple[Verdict, str]:
-        """What the task is worth after claude said that it is done, and what the session is asked to mend, if at all."""
+        """What the task is worth after claude said that it is done; and what its session is asked to mend, if at all."""
         spec, task = self.spec, self.task
         if missing := check_files(spec.expect_files, task.request.cwd):
             return Verdict(Reason.EXPECTATION, f"claude finished, but {', '.join(missing)}"), ""
@@ -242,10 +242,12 @@ class _Attempts:
 
     def stopped(self) -> Verdict:
         reason = Reason.CANCELLED if self.stop.reason == "cancelled" else Reason.TIMEOUT
-        last = f"; go on by hand with `claude --resume {self.made[-1].report.session_id}`" if self.made else ""
-        return Verdict(reason, f"the run was ended while this task was between two attempts{last}")
+        return Verdict(reason, "the run was ended while this task was between two attempts")
 
     def end(self, verdict: Verdict) -> Ended:
+        if verdict.reason is Reason.CANCELLED and self.made:
+            by_hand = f"; go on by hand with `claude --resume {self.made[-1].report.session_id}`"
+            verdict = replace(verdict, detail=verdict.detail + by_hand)
         return Ended(verdict, tuple(self.made), gate_output=self.gate_output)
 
     def left(self) -> float:

@@ -12,15 +12,17 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
+from ccs.blocks.env import EMPTY
 from ccs.flows import results
-from ccs.flows.conditions import holds
 from ccs.flows.outcome import NOT_RUN, SKIPPED, Row, blank, kept
+from ccs.flows.place import Place
 from ccs.flows.plan import Plan
 from ccs.flows.run import Run
+from ccs.flows.shell import CONDITION_TIMEOUT, Shell
 from ccs.flows.spec import Job, Task
 from ccs.flows.suspension import suspend
 from ccs.flows.task import run_task
-from ccs.flows.workplace import Workplace, WorkplaceError, node_name
+from ccs.flows.workplace import WorkplaceError, marks
 
 
 @flow(name="job", persist_result=False)
@@ -36,26 +38,22 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
     try:
         chosen = select(job, only)
         done = _done(job, continues)
-        place = Workplace.open(job, [t for t in chosen if t.enabled and not _is_done(done.get(t.id))], str(flow_run.id))
+        due = [t for t in chosen if not _is_done(done.get(t.id))]
+        place = Place.open(job, [t for t in due if t.enabled], str(flow_run.id), logger)
     except WorkplaceError as problem:
         logger.error("%s", problem)
         return Failed(message=str(problem))
     if not any(t.enabled for t in chosen):
         return _skipped("the job has no tasks" if not job.tasks else "every task is disabled")
-    run = Run(job, str(flow_run.id), place, [(t, done.get(t.id) or _first_row(t)) for t in chosen])
-    logger.info(
-        "job %s on node %s in %s: %s", job.name, node_name(), place.directory, ", ".join(t.name for t in chosen)
-    )
+    rows = [(t, done.get(t.id) or _first_row(t)) for t in chosen]
+    run = Run(job, str(flow_run.id), str(flow_run.deployment_id or ""), place, rows)
+    logger.info("job %s on node %s in %s: %s", job.name, place.node, place.directory, ", ".join(t.name for t in chosen))
     with place, run:
-        if job.only_if and not done:
-            condition = holds(job.only_if, run)
-            if condition.problem:
-                return Failed(message=f"only_if `{job.only_if}`: {condition.problem}")
-            if not condition.holds:
-                return _skipped(f"only_if `{job.only_if}`: {condition.sentence}")
-        _run_tasks([t for t in chosen if not _is_done(done.get(t.id))], run)
-    if (due := run.waits_until) is not None:
-        suspend(due, "; ".join(o.verdict.detail for o in run.outcomes.values() if o.waits_until))
+        if job.only_if and not done and (refusal := _refusal(job.only_if, run)):
+            return refusal
+        _run_tasks(due, run)
+    if (until := run.waits_until) is not None:
+        suspend(until, "; ".join(o.verdict.detail for o in run.outcomes.values() if o.waits_until))
     return _final_state(chosen, run)
 
 
@@ -102,6 +100,15 @@ def _first_row(spec: Task) -> Row:
     if spec.enabled:
         return blank(spec, NOT_RUN, "the run ended before it")
     return blank(spec, SKIPPED, "the task is disabled")
+
+
+def _refusal(only_if: str, run: Run) -> State[Any] | None:
+    """How the run ends when its condition does not hold; None when it does."""
+    shell = Shell.at(run.place.directory, EMPTY, marks(run.id), get_run_logger().info, run.stop)
+    answer = shell.run(only_if, CONDITION_TIMEOUT)
+    if not answer.is_answer:
+        return Failed(message=f"only_if `{only_if}` gave no answer: {answer.sentence}")
+    return None if answer.ok else _skipped(f"only_if `{only_if}`: {answer.sentence}")
 
 
 def _skipped(why: str) -> State[Any]:

@@ -1,23 +1,219 @@
-"""The directory of a run: checked before anything starts; what tasks change there is committed, or set aside.
+"""The directory of a run: checked before anything starts; what tasks change in it is committed, or set aside.
 
-Tasks that run at the same time in one directory cannot be told apart by git. They form a group, whose changes are
-committed together when the last of them has ended.
+Tasks that run in one directory at the same time cannot be told apart by git. They form a group, whose changes are
+committed together when the last of them has ended, and only if all of them have succeeded.
 """
 
-import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from logging import Logger, LoggerAdapter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ccs.flows.claude.verdict import Reason
-from ccs.flows.git import aside, commit, journal, snapshot, worktree
+from ccs.flows.git import journal
+from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
+from ccs.flows.git.commit import Committed, commit
+from ccs.flows.git.locks import FileLock
+from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
+from ccs.flows.git.snapshot import Snapshot, changes, refusal
+from ccs.flows.git.worktree import prepare_held
 from ccs.flows.outcome import Outcome
 from ccs.flows.spec import Job, Task, slug
-from ccs.flows.workplace import WorkplaceError, node_name, state_folder
+from ccs.flows.workplace import WorkplaceError, checked_directory, node_name, state_folder
+
+Log = Logger | LoggerAdapter[Logger]
+
+_TURN_POLL = 1.0
+
+
+@dataclass
+class _Group:
+    """Tasks that work at the same time, or one after another without a pause in between."""
+
+    snapshot: Snapshot
+    entry: journal.Entry | None
+    running: set[str]
+    ended: list[Outcome]
+
+
+class Place:
+    """Where the tasks of a run work. To be used as a context manager: it holds the directory meanwhile."""
+
+    def __init__(self, job: Job, run_id: str, directory: Path, commits: bool, held: ExitStack, log: Log) -> None:
+        self.job, self.run_id, self.directory, self.log = job, run_id, directory, log
+        self.node = node_name()
+        self._commits = commits
+        self._held = held
+        self._lock = threading.Lock()
+        self._group: _Group | None = None
+
+    @classmethod
+    def open(cls, job: Job, due: Sequence[Task], run_id: str, log: Log) -> Self:
+        """The place for a run of the tasks `due`; waits for its turn where another run works and commits.
+
+        Raises WorkplaceError when the directory cannot be used as the job wants it.
+        """
+        spec = job.working_directory
+        path = checked_directory(spec)
+        try:
+            with ExitStack() as stack:
+                if spec.worktree.enabled:
+                    made, hold = prepare_held(path, spec.worktree.name or slug(job.name), spec.worktree.base_branch)
+                    stack.callback(hold.release)
+                    for remark in made.remarks:
+                        log.warning("%s", remark)
+                    word = "new" if made.created else "existing"
+                    log.info("%s worktree %s on branch %s", word, made.top, made.branch or "none: detached HEAD")
+                    path = made.path
+                repository = Repository.at(path) if spec.require_git else Repository.find(path)
+                commits = repository is not None and any(task.commit_on_success for task in due)
+                if repository is not None and not spec.worktree.enabled:
+                    stack.callback(Hold.take(path).release)
+                if repository is not None and commits:
+                    _take_turn(repository, path, stack, log)
+                    continued = journal_file(run_id).exists()
+                    if not (spec.allow_dirty or spec.worktree.enabled or continued) and (problem := refusal(path)):
+                        raise WorkplaceError(problem)
+                return cls(job, run_id, path, commits, stack.pop_all(), log)
+        except GitError as error:
+            raise WorkplaceError(str(error)) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.close()
+
+    def enter(self, task: Task) -> None:
+        """A task begins to work. Raises WorkplaceError when the state of the directory cannot be read."""
+        with self._lock:
+            if self._group is None:
+                try:
+                    if Repository.find(self.directory) is None:
+                        return
+                    entry = self._entry(task) if self._commits else None
+                    snapshot = entry.snapshot if entry else Snapshot.take(self.directory)
+                    self._group = _Group(snapshot, entry, set(), [])
+                except GitError as error:
+                    raise WorkplaceError(str(error)) from None
+            self._group.running.add(task.id)
+
+    def _entry(self, task: Task) -> journal.Entry:
+        """The journal of the group that begins; of the one that a usage limit interrupted, if there is one."""
+        file = journal_file(self.run_id)
+        found = journal.resume(file)
+        return found or journal.begin(file, Snapshot.take(self.directory), self.run_id, task.name)
+
+    def changed(self) -> list[str]:
+        """The files that were changed since the task, or one beside it, began; GitError."""
+        group = self._group
+        return changes(group.snapshot) if group else []
+
+    def leave(self, outcome: Outcome) -> list[Outcome]:
+        """A task has ended: the outcomes with what became of the changes, of all tasks that it decides about."""
+        with self._lock:
+            group = self._group
+            if group is None:
+                return [outcome]
+            group.running.discard(outcome.task.id)
+            try:
+                outcome = replace(outcome, changed=tuple(changes(group.snapshot)))
+            except GitError as error:
+                outcome = outcome.noted(str(error))
+            group.ended.append(outcome)
+            if group.running:
+                return [outcome]
+            if any(o.waits_until for o in group.ended):
+                return [outcome]  # it goes on in these files
+            self._group = None
+            return self._settled(group)
+
+    def _settled(self, group: _Group) -> list[Outcome]:
+        if group.entry is None:
+            return group.ended
+        if not any(o.task.commit_on_success for o in group.ended):
+            group.entry.end()
+            return group.ended
+        failed = [o for o in group.ended if not o.ok]
+        try:
+            settled = self._set_aside(group, group.entry, failed) if failed else self._committed(group, group.entry)
+        except GitError as error:
+            self.log.error("%s", error)
+            settled = [o.failed(Reason.COMMIT, str(error)) if o.ok else o.noted(str(error)) for o in group.ended]
+        group.entry.end()
+        return settled
+
+    def _committed(self, group: _Group, entry: journal.Entry) -> list[Outcome]:
+        last = group.ended[-1]
+        names = ", ".join(o.task.name for o in group.ended)
+        report = last.report
+        origin = Origin(
+            job=self.job.name,
+            task=names,
+            run=self.run_id,
+            session=", ".join(o.report.session_id for o in group.ended if o.report),
+            result=report.text if report and len(group.ended) == 1 else "",
+        )
+        try:
+            done: Committed = commit(group.snapshot, origin, self.job.commit_author)
+        except GitError as error:
+            self.log.error("%s", error)
+            kept = _put_aside(entry)
+            words = f"{error}" + (f"; {kept}" if kept else "")
+            return [o.failed(Reason.COMMIT, words) if o.task.commit_on_success else o for o in group.ended]
+        if done.sentence:
+            self.log.info("%s", done.sentence)
+        made = ", ".join([*done.own, *([done.id] if done.id else [])])
+        return [replace(o, commit=made) for o in group.ended]
+
+    def _set_aside(self, group: _Group, entry: journal.Entry, failed: list[Outcome]) -> list[Outcome]:
+        kept = _put_aside(entry)
+        if not kept:
+            return group.ended
+        self.log.warning("%s", kept)
+        beside = ", ".join(o.task.name for o in failed)
+        lost = f"what it changed cannot be told from what {beside} changed at the same time and failed: {kept}"
+        return [
+            o.failed(Reason.COMMIT, lost) if o.ok and o.task.commit_on_success else replace(o, aside=kept)
+            for o in group.ended
+        ]
+
+    @contextmanager
+    def leaving(self, task: Task) -> Iterator[None]:
+        """After the block the task does not count as working here any more, also when the block did not `leave`."""
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._group:
+                    self._group.running.discard(task.id)
+
+
+def journal_file(run_id: str) -> Path:
+    """Where a run notes what it has begun in its directory, for whoever comes after a crash."""
+    return state_folder() / "runs" / run_id / "open.json"
+
+
+def _put_aside(entry: journal.Entry) -> str:
+    """What was set aside, in a sentence, empty for nothing; GitError when that cannot be done."""
+    done = entry.aside()
+    return done.sentence if done else ""
+
+
+def _take_turn(repository: Repository, path: Path, stack: ExitStack, log: Log) -> None:
+    """Have the working tree for this run's commits alone: what two runs change at once cannot be told apart."""
+    lock = FileLock(repository.git_dir / "ccs" / "commits")
+    if not lock.take(shared=False, patience=0):
+        log.warning("another run works and commits in %s: this one waits for it to end", path)
+        while not lock.take(shared=False, patience=0):
+            time.sleep(_TURN_POLL)
+    stack.callback(lock.release)

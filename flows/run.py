@@ -9,16 +9,16 @@ from typing import Any, Self
 from ccs.flows.budget import Budget
 from ccs.flows.claude.request import Request
 from ccs.flows.claude.stop import Stop
-from ccs.flows.outcome import NOT_RUN, RUNNING, WAITING, Figures, Outcome, Row, row
+from ccs.flows.outcome import RUNNING, WAITING, Outcome, Row, row
+from ccs.flows.place import Place
 from ccs.flows.results import RunTable
 from ccs.flows.spec import Job, Task
-from ccs.flows.workplace import Workplace
 
 
 class Run:
     """One execution of a job; its methods may be called from the threads of its tasks."""
 
-    def __init__(self, job: Job, run_id: str, job_id: str, place: Workplace, rows: Iterable[tuple[Task, Row]]) -> None:
+    def __init__(self, job: Job, run_id: str, job_id: str, place: Place, rows: Iterable[tuple[Task, Row]]) -> None:
         self.job = job
         self.id = run_id
         self.place = place

@@ -1,7 +1,9 @@
 """One task of a run: what it needs on this node, then its attempts, as a Prefect task that says what happened."""
 
 import os
-import time
+from dataclasses import replace
+from functools import partial
+from uuid import uuid4
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -24,9 +26,9 @@ from ccs.flows.outcome import Figures, Outcome
 from ccs.flows.page import page
 from ccs.flows.run import Run
 from ccs.flows.sessions import SessionStore
-from ccs.flows.shell import Shell
+from ccs.flows.shell import CONDITION_TIMEOUT, Shell
 from ccs.flows.spec import Permissions, Task, slug
-from ccs.flows.workplace import WorkplaceError, prompt_of, state_folder
+from ccs.flows.workplace import WorkplaceError, marks, node_name, prompt_of, state_folder
 
 _MODE: dict[Permissions, PermissionMode] = {
     Permissions.DEFAULT: "default",
@@ -55,38 +57,45 @@ def run_task(spec: Task, run: Run) -> State[None]:
 
 def _outcome(spec: Task, run: Run) -> Outcome:
     """What becomes of the task; only Prefect's own trouble raises."""
+    log = get_run_logger()
     start = Outcome(task=spec, verdict=Verdict(Reason.OK, ""), node=node_name(), directory=run.place.directory)
     try:
         profile = spec.profile or run.job.profile
         block, environment = _profile(profile)
-        shell = Shell.of(run, environment)
-        if spec.only_if:
+        shell = Shell.at(run.place.directory, environment, marks(run.id), log.info, run.stop)
+        if spec.only_if and run.interrupted(spec) is None:
             condition = shell.run(spec.only_if, CONDITION_TIMEOUT)
-            if stopped := _stopped(run, "before it began"):
-                return replace(start, verdict=stopped)
-            if not condition.ok and condition.is_answer:
+            if run.stop.reason:
+                return start.failed(Reason.CANCELLED, "the run was ended before this task began")
+            if not condition.is_answer:
+                raise WorkplaceError(f"only_if `{spec.only_if}` gave no answer: {condition.sentence}")
+            if not condition.ok:
                 words = f"only_if `{spec.only_if}`: {condition.sentence}"
                 return replace(start, verdict=Verdict(Reason.OK, words), is_skipped=True)
-            if not condition.ok:
-                raise WorkplaceError(f"only_if `{spec.only_if}` gave no answer: {condition.sentence}")
         assignment = _assignment(spec, run, profile, block, environment, shell)
+        run.place.enter(spec)
     except (UnresolvedError, ExecutableNotFound, WorkplaceError, templates.TemplateError) as problem:
         return start.failed(Reason.SPAWN, str(problem))
     for name in environment.skipped:
-        get_run_logger().warning("profile %s: %s is empty and was left out", profile, name)
-    with run.place.visit(spec) as visit:
-        ended = run_attempts(assignment, visit)
+        log.warning("profile %s: %s is empty and was left out", profile, name)
+    with run.place.leaving(spec):
+        ended = run_attempts(assignment)
+        last = ended.attempts[-1].report if ended.attempts else None
         outcome = replace(
             start,
             profile=profile or "",
             attempts=ended.attempts,
             verdict=ended.verdict,
             waits_until=ended.waits_until,
+            gate_output=ended.gate_output,
             executable=assignment.executable.path,
             earlier=assignment.earlier,
-            output=ended.attempts[-1].report.output if ended.attempts else None,
+            output=last.output if last and ended.verdict.ok else None,
         )
-        return visit.leave(outcome)
+        *others, own = run.place.leave(outcome)
+    for other in others:
+        run.ended(other)  # what became of its changes is known only now
+    return own
 
 
 def _assignment(
@@ -94,19 +103,20 @@ def _assignment(
 ) -> Assignment:
     log = get_run_logger()
     found = run.interrupted(spec)
-    executable = find_executable(None, {**os.environ, **environment.values})
     return Assignment(
         spec=spec,
         run=run,
-        executable=executable,
+        executable=find_executable(None, {**os.environ, **environment.values}),
         request=_request(spec, run, environment),
         profile=profile,
         block=block,
         earlier=Figures.read(found) if found else Figures(),
-        resumes=bool(found and found["session_id"]),
+        continues=str(found["session_id"]) if found else "",
         redact=Redactor(environment.secrets).line,
         gate=Gate(profile, node_name(), log),
+        sessions=SessionStore(state_folder(), run.job.transcripts, node=node_name(), warn=log.warning),
         shell=shell,
+        changed=run.place.changed,
         log=log,
     )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+_FILE_MARK = re.compile(r"(?<![A-Za-z0-9_])@")
 FORM = "{{ tasks.NAME.output.FIELD }}"
 
 _BRACES = re.compile(r"(?<!\$)\{\{\s*([^{}]*?)\s*\}\}")  # with a $ they are those of GitHub Actions
@@ -71,7 +72,9 @@ def render(text: str, outputs: Mapping[str, Any]) -> str:
                 found = found[field]
             else:
                 raise TemplateError(f"{whole} cannot be filled in: the result of task {name!r} has no {field!r}")
-        return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+        filled = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+        # claude would read the file behind an @, wherever it is: what a task said must not name files.
+        return _FILE_MARK.sub(r"\\@", filled)
 
     return _BRACES.sub(value, text)
 

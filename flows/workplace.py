@@ -1,7 +1,6 @@
-"""Where a job runs on this node: the working directory, checked before anything starts."""
+"""What a job needs of the node it runs on."""
 
 import os
-import subprocess
 from pathlib import Path
 
 from ccs.flows.claude.request import MAX_PROMPT_BYTES
@@ -22,10 +21,16 @@ def state_folder() -> Path:
     return Path(os.environ.get("CCS_HOME") or Path.home() / ".ccs")
 
 
-def working_directory(spec: WorkingDirectory) -> Path:
-    """The existing directory a job runs in; never another one instead.
+def marks(run_id: str) -> dict[str, str]:
+    """Variables that tell the node whose process it is, should one be left over."""
+    own = {"CCS_RUN_ID": run_id, "CCS_NODE": node_name()}
+    return own | {name: os.environ[name] for name in ("CCS_NODE_PID",) if name in os.environ}
 
-    Raises WorkplaceError when it is missing, not a directory, not accessible, or not in a git repository.
+
+def checked_directory(spec: WorkingDirectory) -> Path:
+    """The existing directory a job names; never another one instead.
+
+    Raises WorkplaceError when it is missing, not a directory or not accessible.
     """
     path = Path(spec.path).expanduser()
     where = f"working directory {path} on node {node_name()}"
@@ -35,32 +40,7 @@ def working_directory(spec: WorkingDirectory) -> Path:
         raise WorkplaceError(f"{where} is not a directory: change the job's working directory")
     if not os.access(path, os.R_OK | os.X_OK):
         raise WorkplaceError(f"{where} cannot be entered by user {os.environ.get('USER') or os.getuid()}")
-    if spec.require_git:
-        _check_git(path, where)
     return path
-
-
-def _check_git(path: Path, where: str) -> None:
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(path), "rev-parse", "--is-inside-work-tree"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    except FileNotFoundError:
-        raise WorkplaceError(f"git is not installed on node {node_name()}: install it there") from None
-    except subprocess.TimeoutExpired:
-        raise WorkplaceError(f"{where}: git did not answer within a minute") from None
-    if found.stdout.strip() == "true":
-        return
-    reason = found.stderr.strip().partition("\n")[0].removeprefix("fatal: ")
-    if not reason or "not a git repository" in reason:
-        reason = "it is not inside a git repository"
-    raise WorkplaceError(
-        f"{where} cannot be used: {reason}. Run `git init` there, or set working_directory.require_git to false"
-    )
 
 
 def prompt_of(task: Task, directory: Path) -> str:
