@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccs.flows.claude.facts import Usage
 from ccs.flows.claude.report import Report
+from ccs.flows.claude.usage import Usage
 from ccs.flows.claude.verdict import Verdict
 from ccs.flows.spec import Task
 
