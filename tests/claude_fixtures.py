@@ -1,11 +1,13 @@
 """What the tests of the driver share: the real executable, stubs of it, requests, and counting processes."""
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from ccs.flows.claude.attempt import run_attempt
@@ -96,6 +98,19 @@ class Bench:
             **fields,
         }
         return Request(prompt=prompt, **fields)
+
+    def run_until(self, prompt: str, requests: int, seen: Sequence[object], **fields: Any) -> Report:
+        """Run an attempt that is stopped as soon as the API has seen so many requests."""
+
+        def watch() -> None:
+            while len(seen) < requests and not self.stop.reason:
+                time.sleep(0.02)
+            self.stop.request("timeout")
+
+        Thread(target=watch, daemon=True).start()
+        report = self.run(prompt, **fields)
+        self.stop = Stop()
+        return report
 
     def run(
         self,

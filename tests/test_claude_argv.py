@@ -9,6 +9,8 @@ from ccs.flows.claude.argv import build_argv
 from ccs.flows.claude.executable import Executable
 from ccs.flows.claude.request import Request, command_name, obstacle, prompt_bytes
 
+SESSION = "6f0d1f3a-0000-4000-8000-000000000001"
+OTHER = "6f0d1f3a-0000-4000-8000-000000000002"
 PLAIN = [
     "/opt/claude",
     "--print",
@@ -53,10 +55,20 @@ def test_the_defaults_give_the_safe_command_line() -> None:
         ({"budget_usd": 2.5}, ["--max-budget-usd=2.5"]),
         ({"budget_usd": 10.0}, ["--max-budget-usd=10"]),
         ({"budget_usd": 0.0000004}, ["--max-budget-usd=0.0000004"]),
+        ({"output_schema": {"type": "object", "title": "ü"}}, ['--json-schema={"type":"object","title":"\\u00fc"}']),
     ],
 )
 def test_each_setting_adds_its_flag_and_the_value_in_one_argument(fields: dict[str, Any], added: list[str]) -> None:
     assert argv(**fields) == PLAIN + added
+
+
+@pytest.mark.parametrize("place", ["", "/kept/"])
+def test_a_resumed_session_keeps_its_id_and_a_fork_gets_its_own(place: str) -> None:
+    resume = f"{place}{SESSION}.jsonl" if place else SESSION
+    before, after = PLAIN[:4], PLAIN[5:]
+    assert argv(resume=resume, session_id=SESSION) == [*before, f"--resume={resume}", *after]
+    forked = [f"--resume={resume}", "--fork-session", f"--session-id={OTHER}"]
+    assert argv(resume=resume, fork=True, session_id=OTHER) == [*before, *forked, *after]
 
 
 def test_only_a_trusted_project_brings_its_own_settings_and_servers() -> None:
@@ -100,6 +112,14 @@ def test_a_command_has_a_name(prompt: str, name: str) -> None:
         ({"environment": {"IS_SANDBOX": "yes"}}, 0, "set IS_SANDBOX=1 in the profile"),
         ({"environment": {"IS_SANDBOX": "1"}}, 0, None),
         ({"permission_mode": "acceptEdits"}, 0, None),
+        ({"output_schema": {"title": "x" * 130_900}}, 1000, None),
+        ({"output_schema": {"title": "x" * 131_072}}, 1000, "output_schema has 128 KB, but must stay below 128 KB"),
+        ({"resume": SESSION, "session_id": SESSION}, 1000, None),
+        ({"resume": f"/kept/{SESSION}.jsonl", "session_id": SESSION}, 1000, None),
+        ({"resume": SESSION, "session_id": OTHER, "fork": True}, 1000, None),
+        ({"resume": SESSION, "session_id": OTHER}, 1000, f"{SESSION} keeps its id when it is resumed"),
+        ({"resume": "the title of a session"}, 1000, "neither the id of a session nor a file named after one"),
+        ({"resume": "/kept/session.jsonl"}, 1000, "neither the id of a session nor a file named after one"),
     ],
 )
 def test_what_cannot_start_is_said_before_the_start(fields: dict[str, Any], uid: int, said: str | None) -> None:

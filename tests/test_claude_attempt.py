@@ -88,36 +88,41 @@ def test_tools_edit_files_in_the_working_directory(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "reason", "words"),
+    ("step", "reason", "transient", "words"),
     [
-        ({"status": 400}, Reason.API_ERROR, "400"),
-        ({"status": 400, "message": "Your credit balance is too low"}, Reason.API_ERROR, "Credit balance is too low"),
-        ({"status": 401}, Reason.AUTH, "put a valid key or token"),
-        ({"status": 403}, Reason.AUTH, "403"),
-        ({"status": 404}, Reason.API_ERROR, "model"),
-        ({"status": 413}, Reason.API_ERROR, "too large"),
-        ({"status": 429}, Reason.USAGE_LIMIT, "429"),
-        ({"status": 500}, Reason.API_ERROR, "500"),
-        ({"status": 502, "body": "<html>bad gateway</html>"}, Reason.API_ERROR, "502"),
-        ({"status": 529}, Reason.API_ERROR, "529"),
-        ({"sse_error": "overloaded_error"}, Reason.API_ERROR, "529"),
-        ({"reset": "before"}, Reason.API_ERROR, "ECONNRESET"),
-        ({"reset": "headers"}, Reason.API_ERROR, "ECONNRESET"),
-        ({"reset": "mid", "text": "abcdef", "deltas": 3}, Reason.API_ERROR, "ECONNRESET"),
-        ({"eof": "before"}, Reason.API_ERROR, "API Error"),
-        ({"eof": "headers"}, Reason.API_ERROR, "API Error"),
-        ({"eof": "mid", "text": "abcdef", "deltas": 3}, Reason.API_ERROR, "API Error"),
-        ({"text": "no", "stop_reason": "refusal"}, Reason.API_ERROR, "safeguards"),
-        ({"text": "cut", "stop_reason": "max_tokens"}, Reason.API_ERROR, "output token maximum"),
-        ({"text": ""}, Reason.EMPTY_RESULT, "its answer is empty"),
+        ({"status": 400}, Reason.API_ERROR, False, "400"),
+        (
+            {"status": 400, "message": "Your credit balance is too low"},
+            Reason.API_ERROR,
+            False,
+            "Credit balance is too low",
+        ),
+        ({"status": 401}, Reason.AUTH, False, "put a valid key or token"),
+        ({"status": 403}, Reason.AUTH, False, "403"),
+        ({"status": 404}, Reason.API_ERROR, False, "model"),
+        ({"status": 413}, Reason.API_ERROR, False, "too large"),
+        ({"status": 429}, Reason.USAGE_LIMIT, False, "429"),
+        ({"status": 500}, Reason.API_ERROR, True, "500"),
+        ({"status": 502, "body": "<html>bad gateway</html>"}, Reason.API_ERROR, True, "502"),
+        ({"status": 529}, Reason.API_ERROR, True, "529"),
+        ({"sse_error": "overloaded_error"}, Reason.API_ERROR, True, "529"),
+        ({"reset": "before"}, Reason.API_ERROR, True, "ECONNRESET"),
+        ({"reset": "headers"}, Reason.API_ERROR, True, "ECONNRESET"),
+        ({"reset": "mid", "text": "abcdef", "deltas": 3}, Reason.API_ERROR, True, "ECONNRESET"),
+        ({"eof": "before"}, Reason.API_ERROR, True, "API Error"),
+        ({"eof": "headers"}, Reason.API_ERROR, True, "API Error"),
+        ({"eof": "mid", "text": "abcdef", "deltas": 3}, Reason.API_ERROR, True, "API Error"),
+        ({"text": "no", "stop_reason": "refusal"}, Reason.API_ERROR, False, "safeguards"),
+        ({"text": "cut", "stop_reason": "max_tokens"}, Reason.API_ERROR, False, "output token maximum"),
+        ({"text": ""}, Reason.EMPTY_RESULT, False, "its answer is empty"),
     ],
     ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else None,
 )
 def test_every_failure_of_the_api_has_its_reason(
-    bench: Bench, step: dict[str, Any], reason: Reason, words: str
+    bench: Bench, step: dict[str, Any], reason: Reason, transient: bool, words: str
 ) -> None:
     report = bench.run("work " + always(**step))
-    assert report.verdict.reason is reason
+    assert (report.verdict.reason, report.verdict.is_transient) == (reason, transient)
     assert words in report.verdict.detail
 
 

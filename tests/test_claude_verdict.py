@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from claude_fixtures import INIT, RESULT, SAID, line
 
+from ccs.flows.claude.ending import Ending, Halt
 from ccs.flows.claude.facts import Denial, Facts
+from ccs.flows.claude.judgement import judge
 from ccs.flows.claude.request import Request
 from ccs.flows.claude.stream import Record
-from ccs.flows.claude.verdict import Ending, Halt, Reason, Verdict, judge
+from ccs.flows.claude.verdict import Reason, Verdict
 
 CALL = line("assistant", message={"id": "m2", "content": [{"type": "tool_use", "id": "t1", "name": "Bash"}]})
 ANSWER = line("user", message={"content": [{"type": "tool_result", "tool_use_id": "t1"}]})
@@ -194,3 +196,60 @@ def test_a_command_that_claude_does_not_know_is_no_success_though_the_model_answ
 def test_without_a_list_of_commands_every_command_may_be_known() -> None:
     init = {name: value for name, value in INIT.items() if name != "slash_commands"}
     assert verdict(init, SAID, RESULT, prompt="/rev", is_command=True).ok
+
+
+TRANSIENT = [
+    ([INIT, failed(api_error_status=500)], 1),
+    ([INIT, failed(api_error_status=529)], 1),
+    ([INIT, failed(api_error_status=408)], 1),
+    ([INIT, error(error="server_error", api_error="connection_failed"), failed(api_error="connection_failed")], 1),
+    ([INIT, error(error="unknown", api_error="stream_idle_timeout"), failed(api_error="stream_idle_timeout")], 1),
+    ([INIT, error(error="server_error"), failed()], 1),  # a request timed out
+    ([INIT, SAID], -9),
+    ([INIT, SAID, RESULT], 137),
+    ([INIT, failed(subtype="error_during_execution", terminal_reason="aborted_streaming")], 0),
+    ([INIT, SAID], 0),
+    ([], 1),
+]
+LASTING = [
+    ([INIT, SAID, RESULT], 0),
+    ([INIT, failed(api_error_status=400)], 1),
+    ([INIT, error(error="billing_error"), failed(api_error_status=400)], 1),
+    ([INIT, failed(api_error_status=400, terminal_reason="prompt_too_long")], 1),
+    ([INIT, error(error="model_not_found"), failed(api_error_status=404)], 1),
+    ([INIT, failed(api_error_status=413)], 1),
+    ([INIT, error(error="invalid_request"), failed(stop_reason="refusal")], 1),
+    ([INIT, error(error="max_output_tokens"), failed(api_error="max_output_tokens")], 1),
+    ([INIT, error(error="server_error"), failed(api_error="tls_untrusted_ca")], 1),
+    ([INIT, error(error="unknown"), failed()], 1),
+    ([INIT, failed(api_error_status=401)], 1),
+    ([INIT, failed(api_error_status=429)], 1),
+    ([INIT, failed(subtype="error_max_turns")], 1),
+    ([INIT, failed(subtype="error_max_budget_usd")], 1),
+    ([INIT, failed(subtype="error_max_structured_output_retries")], 1),
+    ([INIT, failed(subtype="error_of_tomorrow")], 1),
+    ([INIT, {**RESULT, "result": ""}], 0),
+    ([INIT, {**RESULT, "permission_denials": [DENIED]}], 0),
+    ([INIT, failed(result="API Error: 529 Overloaded, try again", api_error_status=400)], 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("records", "returncode", "transient"), [(*case, True) for case in TRANSIENT] + [(*case, False) for case in LASTING]
+)
+def test_what_may_pass_is_transient(records: list[object], returncode: int, transient: bool) -> None:
+    assert verdict(*records, returncode=returncode).is_transient is transient
+
+
+@pytest.mark.parametrize(
+    ("halt", "transient"),
+    [
+        ("idle", True),
+        ("first_output", True),
+        ("cancelled", False),
+        ("timeout", False),
+        ("own_timeout", False),
+    ],
+)
+def test_what_we_stopped_is_transient_only_if_it_was_silent(halt: Halt, transient: bool) -> None:
+    assert verdict(INIT, returncode=143, halt=halt).is_transient is transient

@@ -1,7 +1,7 @@
 """The command line of `claude`."""
 
 from ccs.flows.claude.executable import Executable
-from ccs.flows.claude.request import Request
+from ccs.flows.claude.request import Request, schema_text
 
 
 def build_argv(executable: Executable, request: Request) -> list[str]:
@@ -15,7 +15,7 @@ def build_argv(executable: Executable, request: Request) -> list[str]:
         "--print",
         "--verbose",
         "--output-format=stream-json",
-        f"--session-id={request.session_id}",
+        *_session(request),
         f"--model={request.model}",
         f"--permission-mode={request.permission_mode}",
     ]
@@ -34,4 +34,13 @@ def build_argv(executable: Executable, request: Request) -> list[str]:
         argv.append(f"--max-turns={request.max_turns}")
     if request.budget_usd is not None:
         argv.append(f"--max-budget-usd={request.budget_usd:.12f}".rstrip("0").rstrip("."))
+    if request.output_schema is not None:
+        argv.append(f"--json-schema={schema_text(request.output_schema)}")
     return argv
+
+
+def _session(request: Request) -> list[str]:
+    new = f"--session-id={request.session_id}"
+    if not request.resume:
+        return [new]
+    return [f"--resume={request.resume}", *(["--fork-session", new] if request.fork else [])]

@@ -5,19 +5,23 @@ import selectors
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from ccs.flows.claude.argv import build_argv
 from ccs.flows.claude.clocks import Clocks
+from ccs.flows.claude.ending import Ending, Halt
 from ccs.flows.claude.events import Event
 from ccs.flows.claude.executable import Executable
 from ccs.flows.claude.facts import Denial
+from ccs.flows.claude.judgement import is_session_lost, is_unknown_command, judge
+from ccs.flows.claude.output import OUTPUT, cleaned, nests_too_deep
 from ccs.flows.claude.process import GRACE, Ended, GuardedProcess, SpawnError
 from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request, obstacle, prompt_bytes
 from ccs.flows.claude.stop import Stop
 from ccs.flows.claude.story import Story, Stream
 from ccs.flows.claude.stream import Record
-from ccs.flows.claude.verdict import Ending, Halt, Reason, Verdict, is_unknown_command, judge
+from ccs.flows.claude.verdict import Reason, Verdict
 
 LINGER = 120.0
 """Seconds a process may live on after its last result before it is stopped; the result still counts."""
@@ -158,6 +162,9 @@ class _Attempt:
             usage=facts.usage(is_partial=ended is not None and not facts.finished),
             duration_seconds=self.clocks.elapsed,
             text=clean(result.text("result")),
+            output=self.output(result),
+            progress=facts.replies,
+            session_lost=is_session_lost(facts, self.request),
             denials=tuple(Denial(clean(d.tool), clean(d.summary)) for d in facts.denials.values()),
             transcript=story.transcript.path if story.transcript.exists else None,
             stderr=story.stderr.path if story.stderr.exists else None,
@@ -167,6 +174,12 @@ class _Attempt:
             resets_at=facts.rejection.integer("resetsAt") or None,
             warnings=tuple(self.warnings(ended)),
         )
+
+    def output(self, result: Record) -> Any:
+        value = result.fields.get(OUTPUT)
+        if self.request.output_schema is None or nests_too_deep(value):
+            return None
+        return cleaned(value, self.story.clean)
 
     def warnings(self, ended: Ended | None) -> Iterator[str]:
         for file in (self.story.transcript, self.story.stderr):

@@ -2,8 +2,8 @@
 
 import time
 
+from ccs.flows.claude.ending import Halt
 from ccs.flows.claude.request import Request
-from ccs.flows.claude.verdict import Halt
 
 
 class Clocks:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ccs.flows.claude.stream import Record
+from ccs.flows.claude.usage import Usage, spent_until
 
 SUMMARY = 200
 """Characters of a tool call or tool result that an event carries."""
@@ -107,7 +108,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Finished:
-    """A turn has ended with a result."""
+    """A turn has ended with a result; the figures are of that turn."""
 
     is_error: bool
     num_turns: int
@@ -132,7 +133,7 @@ def events_of(record: Record) -> Iterator[Event]:
             yield Finished(
                 record.flag("is_error"),
                 record.integer("num_turns"),
-                record.number("total_cost_usd") or 0.0,
+                spent_until(record, Usage()).cost_usd,
                 (record.number("duration_ms") or 0.0) / 1000,
             )
 

@@ -1,9 +1,10 @@
 """What the stream of an attempt has established so far."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ccs.flows.claude.events import tool_summary
 from ccs.flows.claude.stream import Record
+from ccs.flows.claude.usage import Usage, announced, spent_until
 
 _NOTHING = Record({})
 
@@ -14,18 +15,6 @@ class Denial:
 
     tool: str
     summary: str
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Cost, as claude estimates it, and tokens: "at least" these when partial, as claude ended before it summed up."""
-
-    cost_usd: float = 0.0
-    is_partial: bool = False
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_creation_tokens: int = 0
 
 
 class Facts:
@@ -40,8 +29,10 @@ class Facts:
         self.denials: dict[str, Denial] = {}
         self.lines = 0
         self.last_noise = ""
+        self.spent = Usage()  # until the last result
         self._models: dict[str, None] = {}
-        self._usage: dict[str, Record] = {}
+        self._replies: set[str] = set()
+        self._announced: dict[str, Record] = {}  # by the replies since the last result
         self._calls: dict[str, str] = {}
 
     @property
@@ -53,6 +44,11 @@ class Facts:
     def running_tool(self) -> str | None:
         """The name of a tool that was called and has not answered yet."""
         return next(reversed(self._calls.values()), None)
+
+    @property
+    def replies(self) -> int:
+        """How many replies of the model there were; what claude says in its place does not count."""
+        return len(self._replies)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -81,6 +77,8 @@ class Facts:
                     self.rejection = info
             case "result", _:
                 self.result, self.turn_open = record, False
+                self.spent = spent_until(record, self.spent)
+                self._announced.clear()
                 self._calls.clear()
                 for denial in record.records("permission_denials"):
                     key = denial.text("tool_use_id") or f"line {self.lines} {len(self.denials)}"
@@ -93,32 +91,16 @@ class Facts:
             return
         self.api_error = self.rejection = _NOTHING  # claude recovered
         message = record.record("message")
-        if message.text("model") not in ("", "<synthetic>"):
+        if message.text("model") == "<synthetic>":
+            return
+        if message.text("model"):
             self._models[message.text("model")] = None
-        self._usage[message.text("id")] = message.record("usage")
+        self._replies.add(message.text("id"))
+        self._announced[message.text("id")] = message.record("usage")
         for block in message.records("content"):
             if block.text("type") == "tool_use":
                 self._calls[block.text("id")] = block.text("name")
 
     def usage(self, *, is_partial: bool) -> Usage:
-        """Cost and tokens: those of the last result, or else at least what the replies announced."""
-        if self.result is None:
-            seen = list(self._usage.values())
-            return Usage(
-                0.0,
-                is_partial,
-                sum(usage.integer("input_tokens") for usage in seen),
-                sum(usage.integer("output_tokens") for usage in seen),
-                sum(usage.integer("cache_read_input_tokens") for usage in seen),
-                sum(usage.integer("cache_creation_input_tokens") for usage in seen),
-            )
-        by_model = self.result.record("modelUsage")
-        models = [by_model.record(name) for name in by_model.fields]
-        return Usage(
-            self.result.number("total_cost_usd") or 0.0,
-            is_partial,
-            sum(model.integer("inputTokens") for model in models),
-            sum(model.integer("outputTokens") for model in models),
-            sum(model.integer("cacheReadInputTokens") for model in models),
-            sum(model.integer("cacheCreationInputTokens") for model in models),
-        )
+        """What this process spent: as its results say, and at least what the replies after them announced."""
+        return replace(self.spent + announced(self._announced.values()), is_partial=is_partial)

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from ccs.flows.claude.facts import Denial, Usage
+from ccs.flows.claude.facts import Denial
+from ccs.flows.claude.usage import Usage
 from ccs.flows.claude.verdict import Verdict
 
 
@@ -11,9 +13,12 @@ from ccs.flows.claude.verdict import Verdict
 class Report:
     """The verdict on an attempt, and the figures. Every text is redacted and free of NUL characters.
 
-    `duration_seconds` is wall time; `resets_at` (seconds since 1970) says when a usage limit
-    ends, if the API said so; `transcript` and `stderr` are the files that were written, None if there was nothing
-    to write; `survivors_killed` counts processes that claude had left running; `warnings` are sentences.
+    `usage` is what this process spent, also when it resumed a session. `progress` counts the replies of the model: at
+    0 nothing was done, and there is nothing to go on from. `session_lost` says that there was no session to resume.
+    `output` is the structured output, if one was asked for and came. `duration_seconds` is wall time; `resets_at`
+    (seconds since 1970) says when a usage limit ends, if the API said so; `transcript` and `stderr` are the files
+    that were written, None if there was nothing to write; `survivors_killed` counts processes that claude had left
+    running; `warnings` are sentences.
     """
 
     verdict: Verdict
@@ -25,6 +30,9 @@ class Report:
     usage: Usage = field(default_factory=Usage)
     duration_seconds: float = 0.0
     text: str = ""
+    output: Any = None
+    progress: int = 0
+    session_lost: bool = False
     denials: tuple[Denial, ...] = ()
     transcript: Path | None = None
     stderr: Path | None = None
