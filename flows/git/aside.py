@@ -1,0 +1,241 @@
+"""Setting aside what a failed task left: kept under a ref of its own, and out of the way of the next run."""
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ccs.flows.git import locks
+from ccs.flows.git.busy import Hold
+from ccs.flows.git.command import LONG, GitError, naming, shown
+from ccs.flows.git.repository import GITLINK, Entry, Repository
+from ccs.flows.git.snapshot import Snapshot, Status, with_files
+
+REFS = "refs/ccs/aside/"
+
+_KEEPER = {
+    "GIT_AUTHOR_NAME": "ccs",
+    "GIT_AUTHOR_EMAIL": "ccs@localhost",
+    "GIT_COMMITTER_NAME": "ccs",
+    "GIT_COMMITTER_EMAIL": "ccs@localhost",
+}
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What was set aside."""
+
+    ref: str
+    commit: str
+    files: tuple[str, ...]
+    """Paths from the top of the working tree."""
+    get_back: str
+    """The line for a shell that brings it back, uncommitted."""
+
+    @property
+    def sentence(self) -> str:
+        """What happened and how to undo it, in one line."""
+        return f"set aside {naming(list(self.files))} as {self.ref}; get it back with: {self.get_back}"
+
+
+def aside(snapshot: Snapshot, run_id: str, task: str, hold: Hold | None = None) -> Aside | None:
+    """Save all uncommitted changes since the snapshot and take them out of the working tree and the index.
+
+    Commits stay where they are; what was uncommitted at the snapshot is put back as it was. None when nothing is to
+    be set aside. With the `hold` of the task, it is refused while other tasks work in the same directory. Raises
+    GitError; the working tree is as it was then, unless it says otherwise.
+    """
+    repository = Repository.at(Path(snapshot.directory))
+    if hold and not hold.is_alone():
+        raise GitError(
+            f"the changes of task {shown(task)} stay in {shown(snapshot.directory)}: "
+            "other tasks work there, and theirs cannot be told apart"
+        )
+    try:
+        with locks.changing(repository.common_dir):
+            return _set_aside(
+                repository, snapshot, f"{_slug(run_id)}/{_slug(task)}", f"{shown(task)} of run {shown(run_id)}"
+            )
+    finally:
+        if hold:
+            hold.share()
+
+
+def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str) -> Aside | None:
+    now = Snapshot.take(Path(snapshot.directory))
+    inner = _submodules_aside(repository, snapshot, now, name, whose)
+    if inner:
+        now = Snapshot.take(Path(snapshot.directory))
+    goal = _goal(repository, snapshot, now)
+    now = _with_hidden(repository, now, goal)
+    files = sorted(repository.difference(goal.files, now.files))
+    begun = now.operation if now.operation != snapshot.operation else ""
+    nested = sorted(set(now.nested) - set(snapshot.nested))
+    if not (files or nested or begun or now.staged != goal.staged):
+        return _joined(inner, None)
+    commit, parent = _save(repository, snapshot, now, goal, whose)
+    ref = _keep(repository, REFS + name, commit)
+    _restore(repository, snapshot, now, goal)
+    if begun:
+        _end(repository, begun, clean=snapshot.is_clean)
+    back = [_way_back(repository, snapshot, ref, parent, files)]
+    for path in sorted({*nested, *(set(Status.of(repository).nested) - set(snapshot.nested))}):
+        back.append(_move(repository, ref, path))
+        files = [f for f in files if f != path.rstrip("/")] + [path]
+    return _joined(inner, Aside(ref, commit, tuple(files), " && ".join(back)))
+
+
+def _joined(inner: Sequence[Aside], outer: Aside | None) -> Aside | None:
+    all_of_it = [*([outer] if outer else []), *inner]
+    if not all_of_it:
+        return None
+    files = tuple(dict.fromkeys(path for part in all_of_it for path in part.files))
+    commands = [part.get_back for part in all_of_it if part.get_back]
+    return replace(all_of_it[0], files=files, get_back=" && ".join(commands))
+
+
+def _goal(repository: Repository, snapshot: Snapshot, now: Snapshot) -> Snapshot:
+    """How the working tree is to be: the commit as it is now, with what was uncommitted at the snapshot."""
+    committed = repository.difference(snapshot.base, now.base)
+    files, staged = (
+        {p: after for p, (_, after) in repository.difference(snapshot.base, tree).items() if p not in committed}
+        for tree in (snapshot.files, snapshot.staged)
+    )
+    return replace(
+        now, files=_tree(repository, now.base, files), staged=_tree(repository, now.base, staged), operation=""
+    )
+
+
+def _with_hidden(repository: Repository, now: Snapshot, goal: Snapshot) -> Snapshot:
+    """The same with files that the task took out of the index and that .gitignore names: they would be overwritten."""
+    missing = [path for path, (_, after) in repository.difference(goal.files, now.files).items() if after is None]
+    hidden = [path for path in missing if os.path.lexists(repository.place / path)]
+    hidden = [path for path in hidden if not (repository.place / path).is_dir()]
+    return replace(now, files=with_files(repository, now.files, hidden)) if hidden else now
+
+
+def _tree(repository: Repository, base: str, entries: dict[str, Entry | None]) -> str:
+    if not entries:
+        return base
+    with repository.scratch_index(copied=False) as index:
+        repository.git("read-tree", base, index=index)
+        repository.write_index(entries, index)
+        return repository.git("write-tree", index=index).line
+
+
+def _save(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Snapshot, whose: str) -> tuple[str, str]:
+    """The commit with everything, and its parent: the difference of the two is what is set aside.
+
+    The parent is the commit that is checked out; or, where that says too little, a commit of the goal, whose further
+    parents are what else there was: the files at the snapshot, and an index unlike all of them.
+    """
+    parents = [now.head] if now.head else []
+    more = []
+    if snapshot.files != snapshot.base:
+        earlier = [snapshot.head] if snapshot.head else []
+        more.append(_write(repository, snapshot.files, earlier, f"uncommitted before {whose}"))
+    if now.staged not in (now.base, now.files, goal.staged):
+        more.append(_write(repository, now.staged, parents, f"staged by {whose}"))
+    if more:
+        parents = [_write(repository, goal.files, [*parents, *more], f"beneath {whose}")]
+    return _write(repository, now.files, parents, f"set aside: {whose}"), "".join(parents)
+
+
+def _write(repository: Repository, tree: str, parents: list[str], message: str) -> str:
+    options = [word for parent in parents for word in ("-p", parent)]
+    return repository.git("commit-tree", tree, *options, stdin=message + "\n", env=_KEEPER).line
+
+
+def _keep(repository: Repository, ref: str, commit: str) -> str:
+    """Have a ref name the commit, a new one in any case; GitError when that cannot be done."""
+    nothing = "0" * len(commit)
+    for number in range(1, 1000):
+        name = ref if number == 1 else f"{ref}-{number}"
+        if repository.ask("rev-parse", "--verify", "--quiet", name).ok:
+            continue
+        repository.git("update-ref", "-m", "ccs: set aside", name, commit, nothing)
+        return name
+    raise GitError(f"{ref} and a thousand after it are taken in {shown(repository.place)}")
+
+
+def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Snapshot) -> None:
+    """Make files and index what they are to be; git refuses when a file is not as it was saved."""
+    if now.files != goal.files:
+        with repository.scratch_index() as index:
+            repository.git("read-tree", "--reset", now.files, index=index)
+            repository.ask("update-index", "-q", "--refresh", index=index, timeout=LONG)
+            said = repository.ask("read-tree", "-m", "-u", now.files, goal.files, index=index, timeout=LONG)
+        if not said.ok:
+            why = repository.failure("read-tree", said)
+            raise GitError(f"the changes are saved, but they stay in the files, which changed meanwhile: {why}")
+    entries = {p: after for p, (_, after) in repository.difference(now.staged, goal.staged).items()}
+    unmerged = set(now.unmerged) - set(snapshot.unmerged)
+    if unmerged:
+        wanted = repository.difference(repository.tree_of(""), goal.staged)
+        entries |= {path: wanted.get(path, (None, None))[1] for path in unmerged}
+    repository.write_index(entries)
+    repository.ask("update-index", "-q", "--refresh", timeout=LONG)
+
+
+def _end(repository: Repository, operation: str, clean: bool) -> None:
+    """End what the task began and did not finish. A rebase goes back to its branch, which it has not moved yet."""
+    if operation in ("rebase", "am") and clean:
+        repository.git(operation, "--abort", timeout=LONG)
+    else:
+        repository.git(operation, "--quit")
+
+
+def _way_back(repository: Repository, snapshot: Snapshot, ref: str, parent: str, files: list[str]) -> str:
+    git = f"git -C {shlex.quote(str(repository.place))}"
+    if set(files) & set(snapshot.dirty(repository)):  # cherry-pick refuses files with uncommitted changes
+        return f"{git} diff --binary --no-ext-diff --no-textconv {parent} {ref} | {git} apply"
+    return f"{git} cherry-pick --no-commit {ref}"
+
+
+def _move(repository: Repository, ref: str, path: str) -> str:
+    """Move a repository that the task made out of the working tree; the command that moves it back."""
+    assert repository.top
+    source = repository.top / path.rstrip("/")
+    target = repository.common_dir / "ccs" / ref.removeprefix("refs/ccs/") / path.rstrip("/")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(source, target)
+    except OSError as error:
+        raise GitError(
+            f"{shown(source)}, a repository that the task made, cannot be moved to {shown(target)}: "
+            f"{error.strerror or error}. All the rest is set aside as {ref}"
+        ) from None
+    return f"mkdir -p {shlex.quote(str(source.parent))} && mv {shlex.quote(str(target))} {shlex.quote(str(source))}"
+
+
+def _submodules_aside(repository: Repository, snapshot: Snapshot, now: Snapshot, name: str, whose: str) -> list[Aside]:
+    """The same in submodules that were clean, which then go back to the commit that they were at."""
+    assert repository.top
+    done = []
+    moved = {p: before for p, (before, _) in repository.difference(snapshot.files, now.files).items()}
+    was = {p: entry for p, entry in moved.items() if entry and entry[0] == GITLINK}
+    for path in sorted({*was, *(set(now.submodules) - set(snapshot.submodules))}):
+        place = repository.top / path
+        if not (place / ".git").exists():
+            continue
+        inner = Repository.at(place)
+        head = inner.head
+        tree = inner.tree_of(head)
+        start = Snapshot(str(place), head, inner.branch, "", base=tree, staged=tree, files=tree)
+        part = _set_aside(inner, start, name, whose)
+        if part:
+            done.append(replace(part, files=tuple(f"{path}/{file}" for file in part.files)))
+        entry = was.get(path)
+        if head and entry and entry[1] != head and path not in repository.difference(snapshot.base, now.base):
+            ref = _keep(inner, f"{REFS}{name}-head", head)
+            inner.git("checkout", "--quiet", "--detach", entry[1], timeout=LONG)
+            back = f"git -C {shlex.quote(str(place))} checkout --quiet {inner.branch or head}"
+            done.append(Aside(ref, head, (path,), back))
+    return done
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"

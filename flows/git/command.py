@@ -1,0 +1,161 @@
+"""One git command: a clean environment, a time limit, and what it answered."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+USUAL = 120.0
+"""Seconds for commands that look something up."""
+
+LONG = 900.0
+"""Seconds for commands that write many files or run hooks."""
+
+_KEPT = frozenset(
+    (
+        *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"),
+        *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"),
+        *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT"),
+    )
+)
+_ASKING = ("SSH_ASKPASS", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "LANGUAGE")
+
+_FIXED = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "true",
+    "GCM_INTERACTIVE": "never",
+    "GIT_EDITOR": ":",
+    "GIT_SEQUENCE_EDITOR": ":",
+    "GIT_PAGER": "cat",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LC_ALL": "C",
+}
+
+_SETTINGS = (
+    *("color.ui=false", "core.safecrlf=false", "advice.addEmbeddedRepo=false", "i18n.commitEncoding=UTF-8"),
+    *("submodule.recurse=false", "diff.ignoreSubmodules=none", "status.submoduleSummary=false"),
+    *("gc.auto=0", "maintenance.auto=false"),  # no housekeeping in the background that outlives the run
+)
+
+
+class GitError(Exception):
+    """git cannot do what is needed; the message says what, why and what to do next."""
+
+
+class GitMissingError(GitError):
+    """There is no git on this machine."""
+
+
+class GitTimeoutError(GitError):
+    """git did not answer in time, and was ended."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said; `out` holds file names of any bytes, as os.fsdecode has them."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+    @property
+    def line(self) -> str:
+        """The output without the end of its line; a path may hold other line breaks."""
+        return self.out.removesuffix("\n")
+
+    @property
+    def fields(self) -> list[str]:
+        """The output of -z."""
+        return self.out.split("\0")[:-1]
+
+
+def node_name() -> str:
+    """The name of the node, for sentences."""
+    return os.environ.get("CCS_NODE") or os.uname().nodename
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of git: nothing that points it to another repository, nothing that lets it ask."""
+    kept = {k: v for k, v in os.environ.items() if (not k.startswith("GIT_") or k in _KEPT) and k not in _ASKING}
+    return {**kept, **_FIXED, **(more or {})}
+
+
+def run(
+    directory: Path,
+    *arguments: str,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    timeout: float = USUAL,
+) -> Answer:
+    """Run git in a directory. Raises GitError when there is no git or it takes longer than `timeout` seconds.
+
+    git leads a session of its own, without a terminal, so that no hook or signing program can ask there, and all
+    that it started ends with it when the time is over.
+    """
+    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+    command = ["git", "-C", os.fspath(directory), *settings, *arguments]
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(env),
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise GitMissingError(f"git is not installed on node {node_name()}: install it there") from None
+    except OSError as error:
+        raise GitError(f"git cannot be started on node {node_name()}: {error.strerror or error}") from None
+    try:
+        out, err = child.communicate(os.fsencode(stdin) if stdin else None, timeout)
+    except subprocess.TimeoutExpired:
+        raise GitTimeoutError(
+            f"`git {arguments[0]}` in {shown(directory)} did not answer within {_minutes(timeout)}"
+        ) from None
+    finally:
+        if child.poll() is None:
+            _end(child)
+    return Answer(child.returncode, os.fsdecode(out), err.decode("utf-8", "replace"))
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    os.killpg(child.pid, signal.SIGKILL)  # not waited for yet, so the group is still its own
+    child.wait()
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe:
+            pipe.close()
+
+
+def _minutes(seconds: float) -> str:
+    if seconds == 60:
+        return "a minute"
+    return f"{seconds / 60:.0f} minutes" if seconds > 60 else f"{seconds:g} seconds"
+
+
+def reason(text: str, lines: int = 3) -> str:
+    """Why git failed, in its own words, made fit for one line."""
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    named = [line for line in said if line.startswith(("fatal: ", "error: "))]
+    chosen = [line.removeprefix("fatal: ").removeprefix("error: ") for line in (named or said[-lines:])[:lines]]
+    return shown("; ".join(chosen)[:600]) or "it does not say why"
+
+
+def shown(path: object) -> str:
+    """A path or text for a sentence: on one line, whatever it holds."""
+    text = os.fsencode(str(path)).decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def naming(paths: list[str], most: int = 2) -> str:
+    """Some paths for a sentence: `a.txt, b.txt and 3 more`."""
+    if len(paths) <= most + 1:
+        names = [shown(path) for path in paths]
+        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+    return f"{', '.join(shown(path) for path in paths[:most])} and {len(paths) - most} more"

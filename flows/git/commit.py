@@ -1,0 +1,232 @@
+"""The commit of a task: what it changed, and nothing of what was uncommitted before."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ccs.flows.git import locks, submodules
+from ccs.flows.git.command import LONG, GitError, GitTimeoutError, naming, shown
+from ccs.flows.git.message import Origin
+from ccs.flows.git.repository import GITLINK, Entry, Repository
+from ccs.flows.git.snapshot import Snapshot, changes, way_out
+
+_MOST = 200
+"""Commits of claude that are listed."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What became of the changes of a task."""
+
+    id: str | None
+    """The commit; None when there was nothing (more) to commit."""
+    files: tuple[str, ...]
+    """The files in it."""
+    own: tuple[str, ...]
+    """The commits that claude made itself since the snapshot, oldest first."""
+    left: tuple[str, ...]
+    """What the task changed and is not committed: uncommitted before, ignored, or a repository of its own."""
+    changed: tuple[str, ...]
+    """All files that the task changed, in commits or not."""
+    branch: str
+    """Where the commits are; empty when HEAD is detached."""
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in one line; empty when nothing did."""
+        where = f"on {shown(self.branch)}" if self.branch else "on a detached HEAD"
+        parts = []
+        if self.id:
+            parts.append(f"committed {naming(list(self.files))} as {self.id[:12]} {where}")
+        if self.own:
+            named = naming([c[:12] for c in self.own])
+            parts.append(f"claude committed itself {where}: {named}")
+        if self.left:
+            parts.append(f"not committed: {naming(list(self.left), 5)}")
+        return "; ".join(parts)
+
+
+def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float = LONG) -> Committed:
+    """Commit what changed since the snapshot, as far as it was clean then.
+
+    What somebody had staged before stays staged. The repository's hooks run and may take `timeout` seconds; with a
+    commit that they change or that changes files, what they changed is committed, too. `author` is as in
+    `Name <mail>`; left out, git's own. Raises GitError, with everything left uncommitted in the files.
+    """
+    repository = Repository.at(Path(snapshot.directory))
+    with locks.changing(repository.common_dir):
+        before = Snapshot.take(Path(snapshot.directory))
+        wanted, left = _sorted_out(repository, snapshot, before)
+        if not wanted:
+            return _result(repository, snapshot, before, None, (), left)
+        if problem := way_out(before):
+            raise GitError(f"the changes of task {shown(origin.task)} cannot be committed: {problem}")
+        identity = _identity(repository, author)
+        try:
+            commit_id = _commit(repository, before.head, wanted, origin, author, identity, timeout)
+        except GitError:
+            # A hook that formats the files and refuses them as they were is content the second time.
+            again, left = _sorted_out(repository, snapshot, Snapshot.take(Path(snapshot.directory)))
+            if again == wanted:
+                raise
+            commit_id = _commit(repository, before.head, again, origin, author, identity, timeout)
+        now = Snapshot.take(Path(snapshot.directory))
+        rest, left = _sorted_out(repository, snapshot, now)
+        if any(wanted.get(path) != entry for path, entry in rest.items()):  # a hook wrote into the files, unstaged
+            with contextlib.suppress(GitError):
+                commit_id = _commit(repository, commit_id, rest, origin, author, identity, timeout)
+            now = Snapshot.take(Path(snapshot.directory))
+            rest, left = _sorted_out(repository, snapshot, now)
+        left |= set(rest)
+        files = repository.difference(before.base, now.base)
+        return _result(repository, snapshot, before, commit_id, files, left, now)
+
+
+def _result(
+    repository: Repository,
+    snapshot: Snapshot,
+    before: Snapshot,
+    commit_id: str | None,
+    files: Iterable[str],
+    left: Iterable[str],
+    now: Snapshot | None = None,
+) -> Committed:
+    changed = changes(snapshot, now or before)
+    own = commits_since(repository, snapshot, before)
+    return Committed(commit_id, tuple(sorted(files)), own, tuple(sorted(left)), tuple(changed), before.branch)
+
+
+def commits_since(repository: Repository, snapshot: Snapshot, now: Snapshot) -> tuple[str, ...]:
+    """The commits between the snapshot and now, oldest first."""
+    if now.head == snapshot.head or not now.head:
+        return ()
+    span = [now.head, *([f"^{snapshot.head}"] if snapshot.head else [])]
+    found = repository.git("rev-list", "--topo-order", f"--max-count={_MOST}", *span).out.split()
+    return tuple(reversed(found))
+
+
+def _sorted_out(repository: Repository, snapshot: Snapshot, now: Snapshot) -> tuple[dict[str, Entry | None], set[str]]:
+    """What to commit, and what of the task's changes not to."""
+    since = repository.difference(snapshot.files, now.files)
+    uncommitted = {path: after for path, (_, after) in repository.difference(now.base, now.files).items()}
+    dirty = set(snapshot.dirty(repository)) & set(uncommitted)
+    kept = dirty | _renamed_from(repository, snapshot, now, dirty - {p for p, e in uncommitted.items() if e})
+    kept |= {p for p in uncommitted if any(_overlap(p, d) for d in dirty)}
+    added = [path for path, entry in uncommitted.items() if entry and path not in kept]
+    kept |= _ignored(repository, now, added) | _embedded(repository, uncommitted, added)
+    left = (
+        (kept & set(since))
+        | (set(now.nested) - set(snapshot.nested))
+        | (set(now.submodules) - set(snapshot.submodules))
+    )
+    return {path: entry for path, entry in uncommitted.items() if path not in kept}, left
+
+
+def _overlap(path: str, other: str) -> bool:
+    """Whether one is a file where the other needs a folder."""
+    return path.startswith(other + "/") or other.startswith(path + "/")
+
+
+def _renamed_from(repository: Repository, snapshot: Snapshot, now: Snapshot, gone: set[str]) -> set[str]:
+    """New names of files that were uncommitted before: their content is not the task's."""
+    if not gone:
+        return set()
+    fields = repository.git("diff-tree", "-r", "-z", "-M", "--name-status", snapshot.files, now.files).fields
+    renamed, position = set(), 0
+    while position < len(fields):
+        if fields[position].startswith("R"):
+            if fields[position + 1] in gone:
+                renamed.add(fields[position + 2])
+            position += 3
+        else:
+            position += 2
+    return renamed
+
+
+def _ignored(repository: Repository, now: Snapshot, paths: list[str]) -> set[str]:
+    """Those of the paths that are new and that .gitignore names: somebody forced them into the index."""
+    staged = repository.difference(now.base, now.staged)
+    forced = [path for path in paths if path in staged and staged[path][0] is None]
+    if not forced:
+        return set()
+    said = repository.ask("check-ignore", "--no-index", "-z", "--stdin", stdin="".join(f"{p}\0" for p in forced))
+    if said.code > 1:
+        raise repository.failure("check-ignore", said)
+    return set(said.fields)
+
+
+def _embedded(repository: Repository, entries: Mapping[str, Entry | None], added: list[str]) -> set[str]:
+    """Those of the new paths that are repositories without being submodules: a clone would not have them."""
+    links = {path for path in added if (entry := entries[path]) and entry[0] == GITLINK}
+    return links - {path for _, path in submodules.named(repository)} if links else set()
+
+
+def _identity(repository: Repository, author: str) -> Mapping[str, str]:
+    """Who commits, as far as git does not know; GitError when nobody does."""
+    name, _, mail = author.rpartition(" <")
+    given = {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": mail.removesuffix(">")} if author else {}
+    nobody = [
+        who
+        for who in (["COMMITTER"] if author else ["AUTHOR", "COMMITTER"])
+        if not repository.ask("-c", "user.useConfigOnly=true", "var", f"GIT_{who}_IDENT").ok
+    ]
+    if not nobody:
+        return {}
+    if given:
+        return given
+    raise GitError(
+        f"nothing can be committed in {shown(repository.place)}: git does not know who commits. Set the job's "
+        "commit_author, or run `git config --global user.name NAME` and `git config --global user.email MAIL` "
+        "as the node's user"
+    )
+
+
+def _commit(
+    repository: Repository,
+    head: str,
+    entries: Mapping[str, Entry | None],
+    origin: Origin,
+    author: str,
+    identity: Mapping[str, str],
+    timeout: float,
+) -> str:
+    """Commit these entries on top of what is checked out; the commit's id."""
+    with repository.scratch_index() as index:
+        repository.git("read-tree", *(["--reset", head] if head else ["--empty"]), index=index)
+        repository.write_index(entries, index)
+        repository.ask("update-index", "-q", "--refresh", index=index)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="ccs-message-") as message:
+            message.write(origin.text)
+            message.flush()
+            try:
+                said = repository.ask(
+                    *("-c", "user.useConfigOnly=true", "commit", "--quiet", "--cleanup=whitespace"),
+                    *(("--author", author) if author else ()),
+                    *("--no-edit", "--file", message.name),
+                    index=index, env=identity, timeout=timeout,
+                )  # fmt: skip
+            except GitTimeoutError as error:
+                raise GitError(
+                    f"{error}: a hook hangs, or the program that signs commits waits for a passphrase. "
+                    "The changes are uncommitted in the files"
+                ) from None
+    new = repository.head
+    if not said.ok and new == head:
+        raise GitError(_why(repository, said.err + said.out))
+    differs = {path: after for path, (_, after) in repository.difference(head or repository.tree_of(""), new).items()}
+    repository.write_index(differs)
+    repository.ask("update-index", "-q", "--refresh")
+    return new
+
+
+def _why(repository: Repository, said: str) -> str:
+    if problem := locks.explanation(said):
+        return f"`git commit` failed in {shown(repository.place)}: {problem}"
+    lines = [shown(line) for line in said.splitlines() if line.strip()][-10:]
+    told = " | ".join(lines)[-1500:] or "it does not say why, as a hook does that ends with an error"
+    return (
+        f"`git commit` was refused in {shown(repository.place)}, by a hook or by git: {told}. "
+        "The changes are uncommitted in the files"
+    )

@@ -1,0 +1,146 @@
+"""The journal of a task: what a node needs to clean up after a run that was killed."""
+
+import contextlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from ccs.flows.git.aside import Aside, aside
+from ccs.flows.git.busy import Alone, Hold
+from ccs.flows.git.command import GitError, shown
+from ccs.flows.git.repository import Repository
+from ccs.flows.git.snapshot import Snapshot
+
+_REFS = "refs/ccs/before/"
+_VERSION = 1
+
+
+class Entry:
+    """A task that is under way, in the journal; it has a share in the working tree until its end."""
+
+    def __init__(self, file: Path, snapshot: Snapshot, run_id: str, task: str, hold: Hold, ref: str) -> None:
+        self.snapshot = snapshot
+        self._file = file
+        self._run_id = run_id
+        self._task = task
+        self._hold = hold
+        self._ref = ref
+
+    def aside(self) -> Aside | None:
+        """Set aside what the task changed; GitError when other tasks work in the directory."""
+        return aside(self.snapshot, self._run_id, self._task, self._hold)
+
+    def end(self) -> None:
+        """The task's changes are committed, set aside or meant to stay; a second time does nothing."""
+        _forget(self.snapshot, self._ref)
+        self._file.unlink(missing_ok=True)
+        self._hold.release()
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of a journal that a dead run left."""
+
+    run_id: str
+    task: str
+    directory: str
+    aside: Aside | None
+    is_busy: bool
+    """Whether another run works there, so that nothing was done and the journal stays."""
+    sentence: str
+    """For the log; empty when there is nothing to say."""
+
+
+def begin(file: Path, snapshot: Snapshot, run_id: str, task: str) -> Entry:
+    """Write the journal of a task that is about to start, whole or not at all, and take a share in the directory.
+
+    Raises GitError when it cannot be written, or when the directory is being cleaned up.
+    """
+    repository = Repository.at(Path(snapshot.directory))
+    hold = Hold.take(Path(snapshot.directory), kind="task")
+    ref = ""
+    try:
+        if snapshot.files != snapshot.base or snapshot.staged != snapshot.base:
+            ref = _protect(repository, snapshot)
+        stored = {"version": _VERSION, "run_id": run_id, "task": task, "ref": ref, "snapshot": snapshot.to_json()}
+        _write(file, json.dumps(stored))
+    except BaseException:
+        _forget(snapshot, ref)
+        hold.release()
+        raise
+    return Entry(file, snapshot, run_id, task, hold, ref)
+
+
+def recover(file: Path, own: Hold | None = None) -> Recovered | None:
+    """Set aside what the task of a journal left, whose process is gone; None when there is no such journal.
+
+    Nothing is done while another run works in the directory; the caller's `own` share in it does not count.
+    Raises GitError when something is in the way; the journal stays then.
+    """
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise GitError(f"journal {shown(file)} cannot be read: {error.strerror or error}") from None
+    try:
+        stored = json.loads(text)
+        snapshot = Snapshot.from_json(stored["snapshot"])
+        run_id, task, ref = str(stored["run_id"]), str(stored["task"]), str(stored["ref"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise GitError(f"journal {shown(file)} makes no sense: look into it, and delete it") from None
+    directory = Path(snapshot.directory)
+    whose = f"task {shown(task)} of run {shown(run_id)}"
+    if not directory.is_dir():
+        file.unlink(missing_ok=True)
+        gone = f"{whose} was killed, and its directory {shown(directory)} is gone"
+        return Recovered(run_id, task, snapshot.directory, None, False, gone)
+    with Alone(Repository.at(directory), own) as alone:
+        if not alone:
+            busy = f"what {whose} left in {shown(directory)} stays there for now: another run works there"
+            return Recovered(run_id, task, snapshot.directory, None, True, busy)
+        if not file.exists():  # somebody else was faster
+            return None
+        found = aside(snapshot, run_id, task)
+        _forget(snapshot, ref)
+        file.unlink(missing_ok=True)
+    sentence = f"{whose} was killed: {found.sentence}" if found else ""
+    return Recovered(run_id, task, snapshot.directory, found, False, sentence)
+
+
+def _protect(repository: Repository, snapshot: Snapshot) -> str:
+    """A ref by which git keeps the trees of the snapshot."""
+    who = {f"GIT_{role}_{what}": "ccs@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    commit = ""
+    for tree in (snapshot.staged, snapshot.files):
+        parent = ("-p", commit) if commit else ()
+        commit = repository.git("commit-tree", tree, *parent, stdin="before a task of ccs\n", env=who).line
+    ref = f"{_REFS}{uuid4().hex}"
+    repository.git("update-ref", ref, commit)
+    return ref
+
+
+def _forget(snapshot: Snapshot, ref: str) -> None:
+    if ref.startswith(_REFS) and Path(snapshot.directory).is_dir():
+        with contextlib.suppress(GitError):  # at worst, some objects are kept for nothing
+            Repository.at(Path(snapshot.directory)).git("update-ref", "-d", ref)
+
+
+def _write(file: Path, text: str) -> None:
+    fresh = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with fresh.open("w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.rename(file)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        free = shutil.disk_usage(next(p for p in file.absolute().parents if p.exists())).free
+        raise GitError(
+            f"journal {shown(file)} cannot be written ({free / 1e9:.1f} GB free): {error.strerror or error}"
+        ) from None

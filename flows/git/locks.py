@@ -1,0 +1,155 @@
+"""Locks: those by which runs of ccs stay out of each other's way, and those that git left behind."""
+
+import errno
+import fcntl
+import os
+import re
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ccs.flows.git.command import GitError, shown
+
+PATIENCE = 1800.0
+"""Seconds to wait for another task that changes the repository; its hooks may be slow."""
+
+_FRESH = 60.0
+_FRESH_UNSEEN = 900.0
+"""Seconds in which a lock of git may be in use; longer where nobody can see who holds it."""
+
+
+class FileLock:
+    """An flock on a file, gone with this object's release or with the process, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd: int | None = None
+
+    def take(self, shared: bool, patience: float) -> bool:
+        """Whether the lock was to be had within so many seconds; GitError when the file cannot be made."""
+        deadline = time.monotonic() + patience
+        fd = self._open()
+        while True:
+            try:
+                fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                self._fd = fd
+                return True
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR) or time.monotonic() >= deadline:
+                    os.close(fd)
+                    if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR):
+                        raise GitError(f"{shown(self.path)} cannot be locked: {error.strerror}") from None
+                    return False
+            time.sleep(0.02)
+
+    def is_mine_alone(self) -> bool:
+        """Whether nobody else holds this lock, which is held in any case."""
+        if self._fd is None:
+            return False
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            fcntl.flock(self._fd, fcntl.LOCK_SH)  # a conversion that fails has let go of the old lock
+            return False
+        return True
+
+    def share(self) -> None:
+        """Let others in again after is_mine_alone."""
+        if self._fd is not None:
+            fcntl.flock(self._fd, fcntl.LOCK_SH)
+
+    def release(self) -> None:
+        """Let go; a second time does nothing."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _open(self) -> int:
+        try:
+            self.path.parent.mkdir(exist_ok=True)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        except OSError as error:
+            raise GitError(
+                f"{shown(self.path)} cannot be made, which keeps runs out of each other's way: "
+                f"{error.strerror or error}. Let the node's user write to the repository"
+            ) from None
+
+
+@contextmanager
+def changing(common_dir: Path) -> Iterator[None]:
+    """Hold the repository's lock while its metadata is changed: one task of this machine at a time."""
+    lock = FileLock(common_dir / "ccs" / "lock")
+    if not lock.take(shared=False, patience=PATIENCE):
+        raise GitError(
+            f"another task has been changing {shown(common_dir)} for {PATIENCE / 60:.0f} minutes: "
+            "look there for a git command or a hook that hangs"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def explanation(stderr: str) -> str | None:
+    """What to do about git's own lock, when that is what git complains about; None when it is not."""
+    found = re.search(r"Unable to create '(.+\.lock)': File exists", stderr, re.DOTALL)
+    return _explained(Path(found[1])) if found else None
+
+
+def stale(lock: Path) -> str | None:
+    """The sentence about a lock that a killed git left behind; None when there is none, or it may be in use."""
+    if not (about := _age(lock)):
+        return None
+    age, holder = about
+    return None if _in_use(age, holder) else _explained(lock)
+
+
+def _explained(lock: Path) -> str:
+    about = _age(lock)
+    if about is None:
+        return f"another git command held {shown(lock)} at that moment: try again"
+    age, holder = about
+    if _in_use(age, holder):
+        return f"another git command ({holder or 'unknown process'}) is at work with {shown(lock)}: try again later"
+    return (
+        f"{shown(lock)} was left behind by a git command that was killed: it is {_words(age)} old and no process "
+        f"holds it open. Remove it with: rm {shlex.quote(str(lock))}"
+    )
+
+
+def _age(lock: Path) -> tuple[float, str] | None:
+    try:
+        age = time.time() - lock.stat().st_mtime
+    except OSError:
+        return None
+    return age, _holder(lock)
+
+
+def _in_use(age: float, holder: str) -> bool:
+    return bool(holder) or age < (_FRESH if Path("/proc/self/fd").exists() else _FRESH_UNSEEN)
+
+
+def _holder(lock: Path) -> str:
+    """The process that has the lock open, or the git that works in its repository and may have closed it for now."""
+    target = os.path.realpath(lock)
+    repository = target.rpartition("/.git/")[0] or os.path.dirname(target)  # noqa: PTH120 - a string as in /proc
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(os.readlink(fd) == target for fd in (process / "fd").iterdir()):  # noqa: PTH115
+                return f"process {process.name}"
+            if (process / "comm").read_text().strip() == "git":
+                cwd = os.readlink(process / "cwd")  # noqa: PTH115
+                if cwd == repository or cwd.startswith(repository + "/"):
+                    return f"process {process.name}"
+        except OSError:
+            continue  # ended, or another user's
+    return ""
+
+
+def _words(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

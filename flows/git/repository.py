@@ -1,0 +1,236 @@
+"""A git repository on this node: where its parts are, and git run in it with clear errors."""
+
+import re
+import shlex
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ccs.flows.git import locks
+from ccs.flows.git.command import (
+    USUAL,
+    Answer,
+    GitError,
+    GitMissingError,
+    GitTimeoutError,
+    node_name,
+    reason,
+    run,
+    shown,
+)
+
+Entry = tuple[str, str]
+"""Mode and id of what a tree has at a path."""
+
+GITLINK = "160000"
+"""The mode of a submodule."""
+
+Difference = dict[str, tuple[Entry | None, Entry | None]]
+"""For each path that differs between two trees what is there before and after."""
+
+_OPERATIONS = {
+    "rebase-merge": "rebase",
+    "rebase-apply/applying": "am",
+    "rebase-apply": "rebase",
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "sequencer": "cherry-pick",
+}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository, seen from a directory in it."""
+
+    directory: Path
+    git_dir: Path
+    """The metadata of this working tree."""
+    common_dir: Path
+    """The metadata that all working trees share."""
+    top: Path | None
+    """The top of this working tree; None in a bare repository, and inside the metadata."""
+    prefix: str
+    """The directory as seen from the top; empty, or with a slash at its end."""
+
+    @classmethod
+    def at(cls, directory: Path, where: str = "", bare: bool = False) -> "Repository":
+        """The repository a directory is in; `where` names the directory in the sentence of a GitError.
+
+        With `bare`, a bare repository will do.
+        """
+        where = where or f"working directory {shown(directory)} on node {node_name()}"
+        try:
+            inside = run(directory, "rev-parse", "--is-inside-work-tree", "--is-bare-repository", timeout=60)
+        except GitTimeoutError:
+            raise GitError(f"{where}: git did not answer within a minute") from None
+        if not inside.ok:
+            raise GitError(_refusal(where, inside.err))
+        in_tree, is_bare = (word == "true" for word in inside.out.split())
+        if not in_tree and not (bare and is_bare):
+            if is_bare:
+                raise GitError(
+                    f"{where} cannot be used: it is a bare repository, which has no files. "
+                    "Set working_directory.worktree.enabled, or name a checkout of it"
+                )
+            raise GitError(_refusal(where, ""))
+        found = [
+            run(directory, "rev-parse", word).line
+            for word in ("--absolute-git-dir", "--git-common-dir", *(("--show-toplevel", "--show-prefix") * in_tree))
+        ]
+        common = (directory / found[1]).resolve()
+        top = Path(found[2]) if in_tree else None
+        return cls(directory, Path(found[0]).resolve(), common, top, found[3] if in_tree else "")
+
+    @classmethod
+    def find(cls, directory: Path) -> "Repository | None":
+        """The repository a directory is in; None without one, and without git. GitError where git refuses it."""
+        try:
+            return cls.at(directory)
+        except GitMissingError:
+            return None
+        except GitError as error:
+            if "it is not inside a git repository" in str(error):
+                return None
+            raise
+
+    @property
+    def place(self) -> Path:
+        """Where git runs: the top of the working tree, or the bare repository."""
+        return self.top or self.common_dir
+
+    @cached_property
+    def main(self) -> Path:
+        """The top of the main checkout; of a bare repository its folder, or the one around a hidden folder."""
+        if self.top and self.git_dir == self.common_dir:
+            return self.top
+        configured = run(self.common_dir, "config", "--get", "core.worktree")
+        if configured.ok:
+            return (self.common_dir / configured.line).resolve()
+        return self.common_dir.parent if self.common_dir.name.startswith(".") else self.common_dir
+
+    @property
+    def has_main_checkout(self) -> bool:
+        """Whether files are checked out at `main`."""
+        return (self.main / ".git").exists() and not self.config_is_bare
+
+    @cached_property
+    def config_is_bare(self) -> bool:
+        """Whether the repository is bare, whatever working trees are linked to it."""
+        return run(self.common_dir, "config", "--type=bool", "--get", "core.bare").line == "true"
+
+    def ask(
+        self,
+        *arguments: str,
+        stdin: str = "",
+        index: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = USUAL,
+    ) -> Answer:
+        """Run git, whatever comes of it; with `index` instead of the index of this working tree."""
+        if index:
+            env = {**(env or {}), "GIT_INDEX_FILE": str(index)}
+            arguments = ("-c", "core.fsmonitor=false", *arguments)
+        return run(self.place, *arguments, stdin=stdin, env=env, timeout=timeout)
+
+    def git(
+        self,
+        *arguments: str,
+        stdin: str = "",
+        index: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = USUAL,
+    ) -> Answer:
+        """Run git, which must succeed; GitError with git's reason, or with what to do about a lock, when it fails."""
+        answer = self.ask(*arguments, stdin=stdin, index=index, env=env, timeout=timeout)
+        if not answer.ok:
+            raise self.failure(" ".join(w for w in arguments[:2] if not w.startswith("-")), answer)
+        return answer
+
+    def failure(self, what: str, answer: Answer) -> GitError:
+        """The error for a command that failed."""
+        why = locks.explanation(answer.err) or reason(answer.err or answer.out)
+        return GitError(f"`git {what}` failed in {shown(self.place)}: {why}")
+
+    @property
+    def head(self) -> str:
+        """The commit that is checked out; empty before the first one."""
+        return self.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}").line
+
+    @property
+    def branch(self) -> str:
+        """The branch that is checked out; empty when HEAD is detached."""
+        return self.ask("symbolic-ref", "--quiet", "HEAD").line.removeprefix("refs/heads/")
+
+    @property
+    def operation(self) -> str:
+        """What has been begun here and not finished: merge, rebase, am, cherry-pick or revert; or nothing."""
+        return next((name for mark, name in _OPERATIONS.items() if (self.git_dir / mark).exists()), "")
+
+    def tree_of(self, commit: str) -> str:
+        """The tree of a commit; the empty tree for no commit."""
+        if not commit:
+            return self.git("hash-object", "-w", "-t", "tree", "--stdin").line
+        return self.git("rev-parse", "--verify", f"{commit}^{{tree}}").line
+
+    def difference(self, before: str, after: str) -> Difference:
+        """What differs between two trees or commits, by path."""
+        if before == after:
+            return {}
+        fields = self.git("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", before, after).fields
+        found: Difference = {}
+        for meta, path in zip(fields[::2], fields[1::2], strict=True):
+            old_mode, new_mode, old, new, _ = meta.removeprefix(":").split(" ")
+            found[path] = (
+                (None if old_mode == "000000" else (old_mode, old)),
+                (None if new_mode == "000000" else (new_mode, new)),
+            )
+        return found
+
+    def write_index(self, entries: Mapping[str, Entry | None], index: Path | None = None) -> None:
+        """Set entries of the index, or take them out; all the others stay as they are."""
+        if not entries:
+            return
+        nothing = "0" * len(self.tree_of(""))
+        lines = [
+            f"{mode} {oid}\t{path}" for path, (mode, oid) in ((p, e or ("0", nothing)) for p, e in entries.items())
+        ]
+        ordered = [line for line in lines if line.startswith("0 ")] + [ln for ln in lines if not ln.startswith("0 ")]
+        self.git("update-index", "-z", "--index-info", stdin="\0".join(ordered) + "\0", index=index)
+
+    @contextmanager
+    def scratch_index(self, copied: bool = True) -> Iterator[Path]:
+        """A path for an index beside the real one, with its content when `copied`."""
+        folder = self.git_dir / "ccs"
+        try:
+            folder.mkdir(exist_ok=True)
+            for left in folder.glob("index-*"):
+                if time.time() - left.stat().st_mtime > 86400:  # of a run that was killed
+                    shutil.rmtree(left, ignore_errors=True)
+            scratch = tempfile.TemporaryDirectory(prefix="index-", dir=folder, ignore_cleanup_errors=True)
+        except OSError as error:
+            raise GitError(f"{shown(folder)} cannot be written to: {error.strerror or error}") from None
+        with scratch as name:
+            index = Path(name) / "index"
+            real = self.git_dir / "index"
+            if copied and real.exists():
+                shutil.copy2(real, index)  # with its time, by which git knows which files it must read again
+            yield index
+
+
+def _refusal(where: str, stderr: str) -> str:
+    said = stderr.strip().partition("\n")[0].removeprefix("fatal: ")
+    if found := re.match(r"detected dubious ownership .* at '(.*)'|unsafe repository \('(.*)' is owned", said):
+        directory = found[1] or found[2]
+        return (
+            f"{where} cannot be used: it belongs to another user, and git trusts only its own user's repositories. "
+            f"Run `git config --global --add safe.directory {shlex.quote(directory)}` there as the node's user"
+        )
+    if not said or "not a git repository" in said:
+        said = "it is not inside a git repository"
+    return f"{where} cannot be used: {shown(said)}. Run `git init` there, or set working_directory.require_git to false"

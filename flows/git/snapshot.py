@@ -1,0 +1,213 @@
+"""A snapshot: everything git would see of a directory at one moment, to tell later what a task did."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ccs.flows.git import locks
+from ccs.flows.git.command import LONG, GitError, naming, shown
+from ccs.flows.git.repository import Difference, Repository
+
+TREES = "trees/"
+"""The folder of the main checkout that holds the worktrees of jobs; never part of anything."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is not committed in a working tree; paths from its top."""
+
+    paths: tuple[str, ...]
+    """Changed, deleted, and new files that are not ignored."""
+    nested: tuple[str, ...]
+    """Repositories in it that are no submodules, with a slash at the end."""
+    submodules: tuple[str, ...]
+    """Submodules with uncommitted changes inside."""
+    unmerged: tuple[str, ...]
+    """Files with a conflict."""
+    present: tuple[str, ...]
+    """Those of the paths that are there, to be read."""
+    gone: tuple[str, ...]
+    """Those of the paths that the index has and the directory has not."""
+
+    @classmethod
+    def of(cls, repository: Repository) -> "Status":
+        """The status of the whole working tree; nothing is written for it."""
+        said = repository.git(
+            "status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=none", "--no-renames",
+            timeout=LONG,
+        )  # fmt: skip
+        changed: list[str] = []
+        present: list[str] = []
+        gone: list[str] = []
+        untracked: list[str] = []
+        submodules: list[str] = []
+        unmerged: list[str] = []
+        for record in said.fields:
+            kind = record[0]
+            if kind == "?":
+                untracked.append(record[2:])
+            elif kind in "1u":
+                parts = record.split(" ", 8 if kind == "1" else 10)
+                changed.append(parts[-1])
+                if parts[1] != "D.":  # taken out of the index: what is there now is untracked, or ignored
+                    (gone if parts[5 if kind == "1" else 6] == "000000" else present).append(parts[-1])
+                if parts[2][0] == "S" and parts[2][2:] != "..":
+                    submodules.append(parts[-1])
+                if kind == "u":
+                    unmerged.append(parts[-1])
+        if any(path.startswith(TREES) for path in untracked) and not _tracks_trees(repository):
+            untracked = [path for path in untracked if not path.startswith(TREES)]
+        untracked = [path for path in untracked if not (path.startswith(TREES) and path.endswith("/"))]
+        nested = [path for path in untracked if path.endswith("/")]
+        files = [path for path in untracked if not path.endswith("/")]
+        return cls(
+            tuple(sorted({*changed, *files})), tuple(nested), tuple(submodules), tuple(unmerged),
+            tuple(present + files), tuple(gone),
+        )  # fmt: skip
+
+
+def _tracks_trees(repository: Repository) -> bool:
+    return bool(repository.git("ls-files", "-z", "--", TREES).out)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a working tree. Trees are ids of objects in the repository, so this is small."""
+
+    directory: str
+    head: str
+    """The commit; empty before the first one."""
+    branch: str
+    """Empty when HEAD is detached."""
+    operation: str
+    """A merge, rebase or the like that is under way; or nothing."""
+    base: str
+    """The tree of the commit."""
+    staged: str
+    """The tree of the index."""
+    files: str
+    """The tree of the files, ignored ones left out."""
+    nested: tuple[str, ...] = ()
+    submodules: tuple[str, ...] = ()
+    unmerged: tuple[str, ...] = ()
+
+    @classmethod
+    def take(cls, directory: Path) -> "Snapshot":
+        """The state of the working tree a directory is in.
+
+        Files with uncommitted changes are stored as objects that nothing refers to; the working tree, its index
+        and its branches stay as they are. Raises GitError when a file cannot be read, or a lock was left behind.
+        """
+        repository = Repository.at(directory)
+        if problem := locks.stale(repository.git_dir / "index.lock"):
+            raise GitError(problem)
+        head = repository.head
+        base = repository.tree_of(head)
+        for last in (False, False, True):
+            status = Status.of(repository)
+            try:
+                staged, files = _trees(repository, status) if status.paths else (base, base)
+                break
+            except GitError as error:
+                if last or not any(word in str(error) for word in ("did not match any file", "No such file")):
+                    raise  # else a file went away in between, by another task in this directory
+        return cls(
+            str(directory), head, repository.branch, repository.operation, base, staged, files,
+            status.nested, status.submodules, status.unmerged,
+        )  # fmt: skip
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was uncommitted."""
+        return self.base == self.staged == self.files and not (self.nested or self.submodules)
+
+    def dirty(self, repository: Repository) -> Difference:
+        """What differed from the commit in the files."""
+        return repository.difference(self.base, self.files)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for a file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Snapshot":
+        """The snapshot that was stored; TypeError when it is none."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        return cls(**values)
+
+
+def _trees(repository: Repository, status: Status) -> tuple[str, str]:
+    """The tree of the index and that of the files."""
+    with repository.scratch_index() as index:
+        conflicts = set(status.unmerged)  # they have no tree; what is in the files stands for them
+        _update(repository, index, [p for p in status.present if p in conflicts], conflicts & set(status.gone))
+        staged = repository.git("write-tree", index=index).line
+        _update(repository, index, status.present, status.gone)
+        return staged, repository.git("write-tree", index=index).line
+
+
+def _update(repository: Repository, index: Path, present: Iterable[str], gone: Iterable[str]) -> None:
+    repository.write_index(dict.fromkeys(gone), index)
+    paths = "".join(f"{path}\0" for path in present)
+    if not paths:
+        return
+    sparse = ["--sparse"] * (repository.ask("config", "--type=bool", "core.sparseCheckout").line == "true")
+    repository.git(
+        *("--literal-pathspecs", "add", "--all", "--force", *sparse),
+        *("--pathspec-from-file=-", "--pathspec-file-nul"),
+        stdin=paths, index=index, timeout=LONG,
+    )  # fmt: skip
+
+
+def with_files(repository: Repository, tree: str, paths: list[str]) -> str:
+    """The tree with these files added, as they are in the directory."""
+    with repository.scratch_index(copied=False) as index:
+        repository.git("read-tree", tree, index=index)
+        _update(repository, index, paths, ())
+        return repository.git("write-tree", index=index).line
+
+
+def dirty(directory: Path) -> list[str]:
+    """The paths with uncommitted changes in the repository of a directory; ignored files do not count."""
+    status = Status.of(Repository.at(directory))
+    return sorted({*status.paths, *status.nested, *status.submodules})
+
+
+def refusal(directory: Path) -> str | None:
+    """Why no task should start in a directory, and what to do; None when it is clean."""
+    repository = Repository.at(directory)
+    where = f"working directory {shown(directory)}"
+    if name := repository.operation:
+        return f"{where} is in the middle of a {name}: {_way_out(name)}, or set working_directory.allow_dirty"
+    if not (paths := dirty(directory)):
+        return None
+    return (
+        f"{where} has uncommitted changes ({naming(paths)}): commit or stash them, or set working_directory.allow_dirty"
+    )
+
+
+def _way_out(operation: str) -> str:
+    return f"finish it with `git {operation} --continue` or undo it with `git {operation} --abort`"
+
+
+def way_out(snapshot: Snapshot) -> str:
+    """What is under way in the directory and how to end it; empty when nothing is."""
+    name = snapshot.operation
+    return f"a {name} is under way in {shown(snapshot.directory)}: {_way_out(name)}" if name else ""
+
+
+def changes(snapshot: Snapshot, now: Snapshot | None = None) -> list[str]:
+    """The files that differ from the snapshot, those in commits made since then included; paths from the top.
+
+    Added, modified, deleted files, changed modes; of a renamed file both names.
+    """
+    now = now or Snapshot.take(Path(snapshot.directory))
+    repository = Repository.at(Path(snapshot.directory))
+    found = {
+        *repository.difference(snapshot.files, now.files),
+        *repository.difference(snapshot.base, now.base),
+        *(set(now.nested) - set(snapshot.nested)),
+        *(set(now.submodules) - set(snapshot.submodules)),
+    }
+    return sorted(found)

@@ -1,0 +1,53 @@
+"""Real git repositories for tests."""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def git(place: Path, *arguments: str, ok: bool = True, **env: str) -> str:
+    """Run git as a user would; what it says on stdout."""
+    done = subprocess.run(
+        ["git", "-C", str(place), *arguments], capture_output=True, text=True, check=False, env={**os.environ, **env}
+    )
+    assert not ok or done.returncode == 0, (arguments, done.stdout, done.stderr)
+    return done.stdout.strip("\n")
+
+
+def repository(place: Path, **files: str) -> Path:
+    """A repository with a first commit on main."""
+    place.mkdir(parents=True, exist_ok=True)
+    git(place, "init", "-q", "-b", "main")
+    write(place, **(files or {"a.txt": "one\n"}))
+    git(place, "add", "-A")
+    git(place, "commit", "-q", "-m", "first")
+    return place
+
+
+def write(place: Path, **files: str) -> None:
+    """Write files; names as they are."""
+    for name, text in files.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def commit(place: Path, message: str = "more", **files: str) -> str:
+    """Write files and commit everything; the commit."""
+    write(place, **files)
+    git(place, "add", "-A")
+    git(place, "commit", "-q", "-m", message)
+    return git(place, "rev-parse", "HEAD")
+
+
+def status(place: Path) -> str:
+    """The short status; empty when clean."""
+    return git(place, "status", "--porcelain", "--untracked-files=all")
+
+
+def hook(place: Path, name: str, script: str) -> None:
+    """A hook of the repository."""
+    path = Path(git(place, "rev-parse", "--path-format=absolute", "--git-path", "hooks")) / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\n" + script)
+    path.chmod(0o755)
