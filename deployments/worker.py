@@ -44,10 +44,7 @@ if TYPE_CHECKING:
 _QUICK = {PREFECT_CLIENT_MAX_RETRIES: 1}
 """For requests that are repeated anyway: with 10 retries, the node would see minutes late that the server is back."""
 
-_SHELL_STATUS: dict[type[Exception], int] = {
-    FileNotFoundError: 127,
-    PermissionError: 126,
-}  # Prefect explains these in the state
+_SHELL_STATUS: dict[type[Exception], int] = {FileNotFoundError: 127, PermissionError: 126}  # Prefect explains these
 _END_POLL = 0.1
 _LABEL_DELAY = 1.0
 _END_GRACE = 15.0  # seconds for a run to end its tasks and report, before it is killed
@@ -252,6 +249,9 @@ class NodeWorker(ProcessWorker):
                         handle = await group.start(execute)
                         if task_status is not None:
                             task_status.started(handle.pid)
+                        if flow_run.start_time:  # the stock worker cancels only what has never run, if not watched yet
+                            self._uncancelled.add(flow_run.id)
+                            group.start_soon(self.sync_with_backend)
                 finally:
                     del self._supervised[flow_run.id]
                     self._uncancelled.discard(flow_run.id)

@@ -320,6 +320,15 @@ def run_table_key(job: str) -> str:
     return f"ccs-{slug(job)}"
 
 
+def limit_variable(profile: str | None, node: str) -> str:
+    """The server's variable that is there while a usage limit holds: that of a profile, or else of a node's login."""
+    if profile is not None:
+        return f"ccs_limit_{profile}"
+    # Profiles have no underscores. A name that cannot be part of one is told from its likes by a digest.
+    plain = re.fullmatch(r"[a-z0-9-]{1,100}", node)
+    return f"ccs_limit_node_{node if plain else f'{slug(node)[:100]}-{uuid5(NAMESPACE_URL, node).hex[:8]}'}"
+
+
 def check_size(job: Job) -> None:
     """Raise ValueError, saying what to do, when the spec is larger than the server takes."""
     size = len(job.model_dump_json().encode())
