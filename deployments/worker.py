@@ -35,7 +35,7 @@ from prefect.states import Crashed
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
-from ccs.deployments import environment, sweep, wake
+from ccs.deployments import environment, resume, sweep, wake
 from ccs.deployments.forks import ForkError, RunProcess, Zygote, signal_group, start_cold
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class NodeWorker(ProcessWorker):
         self._synced = asyncio.Event()
         self._wake = asyncio.Event()
         self._polling = asyncio.Lock()
+        self._resumption = resume.Resumption()
         self._away = False
         self._zygote = Zygote(environment.of_zygote(name)) if environment.warm_start_is_safe() else None
 
@@ -206,6 +207,7 @@ class NodeWorker(ProcessWorker):
                 if self._work_pool is None:
                     raise LookupError(f"there is no work pool {self._work_pool_name!r}; `ccs up` makes one")
                 await self._cancel_missed()
+                await self._resumption.attend(self.client)
         except Exception as error:
             # As for polls: it is tried again in seconds, whatever went wrong.
             self._server_away(error)

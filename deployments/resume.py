@@ -1,0 +1,97 @@
+"""Resumes the schedules of jobs that a budget had paused, once there is money again; a chore of every node."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_logger
+
+from ccs.flows.sums import PAUSED, UsedUp, is_used_up, micro
+
+EVERY = 60.0
+"""Seconds between two looks."""
+
+_YOUNG = timedelta(minutes=2)  # the record is made first, then the job is paused
+_CATCH_UP = timedelta(minutes=10)  # times of schedules longer ago are gone
+_AHEAD = timedelta(minutes=2)
+
+
+class Resumption:
+    """Looks every minute; several nodes may do so at once."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._log = get_logger("ccs.resume")
+
+    async def attend(self, client: PrefectClient) -> None:
+        """Resume what is due, if it is time to look. Never raises: a node has more important things to do."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY
+        try:
+            await self.resume_due(client)
+        except Exception as error:
+            self._log.warning("paused jobs could not be looked at, trying again in a minute: %s", error)
+
+    async def resume_due(self, client: PrefectClient, now: datetime | None = None) -> None:
+        """Resume the jobs whose budget is there again, or was raised; forget those that their user has resumed.
+
+        `now` is the server's time unless given.
+        """
+        where = {"variables": {"tags": {"all_": [PAUSED]}}, "limit": 200}
+        answer = await client.request("POST", "/variables/filter", json=where)
+        now = now or parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
+        for record in answer.json():
+            try:
+                await self._look(client, record, now)
+            except ValueError as error:
+                self._log.warning("variable %s was changed by hand (%s): delete it", record["name"], error)
+
+    async def _look(self, client: PrefectClient, record: dict[str, Any], now: datetime) -> None:
+        why = UsedUp.load(record["value"])
+        deployment = await _read(client, f"/deployments/{record['name'].rpartition('_')[2]}")
+        if deployment is not None and not deployment["paused"]:
+            if now - datetime.fromisoformat(record["created"]) < _YOUNG:
+                return
+        elif deployment is not None:
+            if now < why.until and not await _was_raised(client, why, deployment):
+                return
+            own = {"id": deployment["id"]}
+            await client.request("POST", "/deployments/{id}/resume_deployment", path_params=own)
+            start = max(min(why.until, now), now - _CATCH_UP) - timedelta(
+                seconds=1
+            )  # a job due at midnight runs, though this is later
+            times = {"start_time": start.isoformat(), "end_time": (now + _AHEAD).isoformat(), "min_runs": 3}
+            await client.request("POST", "/deployments/{id}/schedule", path_params=own, json=times)
+            self._log.info("job %s goes on: %s", deployment["name"], why.sentence)
+        # Last, so that a node that dies before leaves it to another one.
+        await client.request("DELETE", "/variables/{id}", path_params={"id": record["id"]})
+
+
+async def _was_raised(client: PrefectClient, why: UsedUp, deployment: dict[str, Any]) -> bool:
+    """Whether the budget that was used up is gone, or large enough for what was spent until then."""
+    if why.kind == "profile":
+        path = f"/block_types/slug/ccs-profile/block_documents/name/{why.name}"
+        holder = ((await _read(client, path)) or {}).get("data")
+    else:
+        holder = (deployment.get("parameters") or {}).get("job")
+    if not isinstance(holder, dict):
+        return False
+    limit = holder.get(f"budget_usd_per_{why.period}")
+    return limit is None or not is_used_up(micro(float(limit)), why.spent)
+
+
+async def _read(client: PrefectClient, path: Any) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = (await client.request("GET", path)).json()
+    except ObjectNotFound:
+        return None
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        raise
+    return found
