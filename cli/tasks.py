@@ -77,14 +77,18 @@ def update(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="A new name; what depends on it follows.")
     ] = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", metavar="JOB", help="Move it to this job, as its last.", autocompletion=names("jobs")),
+    ] = None,
     unset: Unset = None,
     **options: Any,
 ) -> None:
     """Change a task; what is not named stays. An option that may be repeated sets the whole list."""
-    changes = fields.read(FIELDS, options)
-    if not (changes or unset or name):
+    changes = fields.read(FIELDS, options) | ({"name": name} if name else {})
+    if not (changes or unset or job):
         raise RequestError("nothing to change was named", "see: ccs tasks update --help")
-    _change(task, {**changes, **({"name": name} if name else {})}, unset or [])
+    _change(task, changes, unset or [], job)
 
 
 @app.verb("run", "ccs tasks run nightly/fix --wait")
@@ -118,23 +122,35 @@ def delete(task: TaskRef, force: Force = False) -> None:
     say(f"deleted task {deployment['name']}/{found['name']}")
 
 
-def _change(name: str, changes: Json, unset: list[str] | None = None) -> None:
-    from ccs.cli import editing
+def _change(name: str, changes: Json, unset: list[str] | None = None, to: str | None = None) -> None:
+    from ccs.cli import editing, moving
 
+    api = Session.api()
     taken = editing.unset_of(FIELDS, "Task", unset or [])
-    deployment, found = lookup.task(Session.api(), name)
+    deployment, found = lookup.task(api, name)
     sources = {"prompt", "prompt_file", "command"}
     if sources & changes.keys():
         taken += [s for s in sources - changes.keys() if s in found and s not in taken]
 
-    def change(spec: Json) -> None:
+    def change(spec: Json) -> Json:
         task = _in(spec, found)
         if "name" in changes:
             editing.rename_task(spec, str(task["name"]), changes["name"])
         editing.assign(task, changes, taken)
+        return task
 
-    _store(deployment, change, changes)
-    _show(str(deployment["id"]), str(found["id"]))
+    def take(spec: Json) -> Json:
+        task = change(spec)
+        spec["tasks"].remove(task)
+        return task
+
+    target = lookup.job(api, to) if to else deployment
+    if target["id"] == deployment["id"]:
+        _store(deployment, change, changes)
+    else:
+        editing.require_profiles(api, changes)
+        moving.move(api, deployment, target, take)
+    _show(str(target["id"]), str(found["id"]))
 
 
 def _store(deployment: Json, change: Any, task: Json) -> None:
