@@ -77,6 +77,8 @@ def read(fields: Sequence[Field], options: Json) -> Json:
             continue
         if field.path in by:
             raise RequestError(f"--{by[field.path].name} and --{field.name} say the same thing twice", "give one")
+        if value in (float("inf"), float("-inf")):  # no number of JSON
+            raise RequestError(f"--{field.name} must be a finite number", f"take the limit away: --unset {field.name}")
         by[field.path] = field
         found[field.path] = field.read(value) if field.read else value
     return found
