@@ -1,6 +1,7 @@
 """`claude-code-scheduler`: its command lines, translated by a table into those of ccs."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -163,6 +164,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ccs.cli import main as ccs
     from ccs.cli.output import ReaderGoneError, say, write
 
+    if ccs.COMPLETE in os.environ:
+        from ccs.cli import completion
+
+        completion.forget_alias()
+        return ccs.main([])
     words = list(sys.argv[1:] if argv is None else argv)
     if not [w for w in words if not _is_verbosity(w)] or words in (["--help"], ["-h"]):
         with contextlib.suppress(ReaderGoneError):
