@@ -90,9 +90,13 @@ def _dry_run(_: object, __: object, asked: bool) -> None:
     Session.dry_run = Session.dry_run or asked
 
 
+_COMMON = "Options of every command"
+_SHARED: dict[str, Any] = {"expose_value": False, "rich_help_panel": _COMMON}
+
+
 def _dry_run_option() -> Any:
     return TyperOption(
-        param_decls=["--dry-run"], is_flag=True, type=bool, default=False, expose_value=False, callback=_dry_run,
+        param_decls=["--dry-run"], is_flag=True, type=bool, default=False, **_SHARED, callback=_dry_run,
         help="Show the requests that would change something; send none of them.",
     )  # fmt: skip
 
@@ -100,15 +104,15 @@ def _dry_run_option() -> Any:
 def _common_options() -> list[Any]:
     return [
         TyperOption(
-            param_decls=["--output"], metavar="|".join(output.Format), expose_value=False, callback=_format,
+            param_decls=["--output"], metavar="|".join(output.Format), **_SHARED, callback=_format,
             help="How to write the result; a table on a terminal, JSON on a pipe.",
         ),
         TyperOption(
-            param_decls=["--api-url"], metavar="URL", expose_value=False, callback=_api_url,
+            param_decls=["--api-url"], metavar="URL", **_SHARED, callback=_api_url,
             help="The Prefect API to talk to, instead of the configured one.",
         ),
         TyperOption(
-            param_decls=["-v", "--verbose"], count=True, type=int, default=0, expose_value=False, callback=_verbosity,
+            param_decls=["-v", "--verbose"], count=True, type=int, default=0, **_SHARED, callback=_verbosity,
             help="Say more on stderr: requests (-v), tracebacks (-vv), everything (-vvv).",
         ),
     ]  # fmt: skip
@@ -120,6 +124,19 @@ class Command(TyperCommand):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(_common_options())
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The parameters in the help, each in its panel; those that every command has come last."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                of_kind = "Arguments" if param.param_type_name == "argument" else "Options"
+                panel = _COMMON if param.name == "help" else getattr(param, "rich_help_panel", None) or of_kind
+                panels.setdefault(panel, []).append(record)
+        common = panels.pop(_COMMON, [])
+        for title, records in [*panels.items(), (_COMMON, common)]:
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 class WriteCommand(Command):

@@ -1,6 +1,7 @@
 """`ccs completion`: scripts for shells, and the words they ask for."""
 
 import os
+import re
 from collections.abc import Callable
 from importlib import import_module
 from typing import Annotated, Any
@@ -12,10 +13,14 @@ from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.lookup import tasks_of
 from ccs.cli.output import write
 
+ALIAS = "claude-code-scheduler"
 SHELLS = ("bash", "zsh", "fish")
 _VARIABLE = "_CCS_COMPLETE"
 _PATIENCE = 2.0
 """Seconds a shell waits for names from the server."""
+
+_UNSAFE = re.compile(r"[\\$`\"'\x00-\x1f\x7f]")
+"""What zsh would evaluate, or take for the end of a word, in a name that somebody else chose."""
 
 _MOST = 200
 """Names of jobs that are offered; a shell shows no more in one screen."""
@@ -27,11 +32,14 @@ app = typer.Typer(**FRAME)
 def completion(
     shell: Annotated[str, typer.Argument(metavar="|".join(SHELLS), help="The shell to write the script for.")],
 ) -> None:
-    """The script that completes commands, options and names; for zsh after `compinit`, for fish into `| source`."""
+    """The script that completes commands, options and names; for zsh after `compinit`, for fish into `| source`.
+
+    It serves ccs and claude-code-scheduler.
+    """
     if shell not in SHELLS:
         raise RequestError(f"there is no completion for {shell!r}", f"one of: {', '.join(SHELLS)}")
     script: Any = import_module("typer.completion").get_completion_script
-    write(script(prog_name="ccs", complete_var=_VARIABLE, shell=shell))
+    write("\n\n".join(script(prog_name=name, complete_var=_VARIABLE, shell=shell) for name in ("ccs", ALIAS)))
 
 
 def answer(command: Any) -> int:
@@ -45,12 +53,19 @@ def answer(command: Any) -> int:
     return code
 
 
+def forget_alias() -> None:
+    """Have a shell's question about the alias read as one about ccs, whose commands do not stand behind `cli`."""
+    for name in ("COMP_WORDS", "_TYPER_COMPLETE_ARGS"):
+        line = os.environ.get(name, "")
+        os.environ[name] = re.sub(r"^(\S+\s+)cli\s+", r"\1", line)
+        if name == "COMP_WORDS" and os.environ[name] != line:
+            os.environ["COMP_CWORD"] = str(int(os.environ.get("COMP_CWORD") or 1) - 1)
+
+
 def names(read: Callable[[Any], list[dict[str, Any]]]) -> Callable[[str], list[str]]:
     """The names that complete a word, of what `read` gets from the server; none when it does not answer."""
 
     def complete(incomplete: str) -> list[str]:
-        from shlex import quote
-
         from ccs.cli.api import Api
 
         try:
@@ -59,7 +74,11 @@ def names(read: Callable[[Any], list[dict[str, Any]]]) -> Callable[[str], list[s
             api.close()
         except CcsError:
             return []
-        return [quote(name) for row in rows if (name := str(row["name"])).startswith(incomplete)]
+        known = [str(row["name"]) for row in rows]
+        found = [name for name in known if name.startswith(incomplete) and not _UNSAFE.search(name)]
+        if os.environ.get(_VARIABLE) != "complete_bash":
+            return found  # they put it into quotes themselves
+        return [re.sub(r"([^\w@+=:,./-])", r"\\\1", name) for name in found]
 
     return complete
 

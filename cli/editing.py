@@ -1,12 +1,13 @@
 """Changing a job's spec: read, change, check and write, under a lock."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ccs.cli import lock, templates
+from ccs.cli import fields, lock, templates
 from ccs.cli.api import Api, Json
 from ccs.cli.errors import NotFoundError, RequestError
+from ccs.cli.lookup import task_in, tasks_of
 from ccs.cli.output import say
 
 if TYPE_CHECKING:
@@ -22,13 +23,46 @@ def edit(api: Api, deployment: Json, change: Callable[[Json], None]) -> Json:
     """
     with lock.held(api, str(deployment["id"]), f"job {deployment['name']!r}") as held:
         fresh = api.job(deployment["id"])
-        spec = spec_of(fresh)
-        change(spec)
-        stored = dump(checked(spec))
+        stored = changed(fresh, change)
         held.check()
-        parameters = {**fresh["parameters"], "job": stored}
-        api.update_job(fresh, {"parameters": parameters, **_shared(fresh, stored)})
+        store(api, fresh, stored)
     return stored
+
+
+def changed(deployment: Json, change: Callable[[Json], None]) -> Json:
+    """The spec of a job after a change, checked and with its defaults; RequestError when it is no valid job."""
+    spec = spec_of(deployment)
+    change(spec)
+    return dump(checked(spec))
+
+
+def store(api: Api, deployment: Json, spec: Json) -> None:
+    """Write the spec of a job, whose lock is held; schedules that name its tasks follow."""
+    from ccs.flows.spec import parameter_schema
+
+    changes: Json = {"parameters": {**deployment["parameters"], "job": spec}, **_shared(deployment, spec)}
+    if deployment.get("parameter_openapi_schema") != (schema := parameter_schema()):
+        changes["parameter_openapi_schema"] = schema  # an older ccs made it, without the fields of today
+    for schedule, names in _outdated(deployment, spec):
+        path = f"/deployments/{deployment['id']}/schedules/{schedule['id']}"
+        if names:
+            api.patch(path, {"parameters": {**schedule["parameters"], "only": names}})
+        else:
+            api.delete(path)
+            say("a schedule that was only for tasks which are gone was deleted")
+    api.update_job(deployment, changes)
+
+
+def _outdated(deployment: Json, spec: Json) -> Iterator[tuple[Json, list[str]]]:
+    """The schedules that name tasks which have another name in the new spec, or are gone; and what they name then."""
+    now = {str(task["id"]): str(task["name"]) for task in spec["tasks"]}
+    was = {str(task["name"]): str(task["id"]) for task in tasks_of(deployment)}
+    gone = {word for name, identity in was.items() if identity not in now for word in (name, identity)}
+    for schedule in deployment.get("schedules") or []:
+        only = (schedule.get("parameters") or {}).get("only") or []
+        names = [now.get(was.get(word, ""), word) for word in only if word not in gone]
+        if names != only:
+            yield schedule, names
 
 
 def spec_of(deployment: Json) -> Json:
@@ -154,15 +188,27 @@ def require_profiles(api: Api, spec: Json) -> None:
             raise NotFoundError("profile", name, known, f"make it with: {templates.creation(name)}")
 
 
-def assign(spec: Json, changes: Json, unset: Iterable[str] = (), directory: Json | None = None) -> None:
-    """Set fields of a spec, and take back others to their defaults."""
-    for field in unset:
-        name = field.replace("-", "_")
-        if spec.pop(name, None) is None:
-            say(f"{field} was not set")
-    spec.update(changes)
-    if directory:
-        spec["working_directory"] = {**spec.get("working_directory", {}), **directory}
+def assign(spec: Json, changes: Json, unset: Iterable[str] = ()) -> None:
+    """Set fields of a spec by their paths, and take back others to their defaults."""
+    for path in fields.take(spec, unset):
+        say(f"{path} was not set")
+    fields.put(spec, changes)
+
+
+def rename_task(spec: Json, old: str, new: str) -> None:
+    """Have the tasks that depend on one name it by its new name."""
+    for task in spec.get("tasks", []):
+        if old in task.get("depends_on", []):
+            task["depends_on"] = [new if name == old else name for name in task["depends_on"]]
+
+
+def unset_of(options: Sequence[fields.Field], model: str, names: Iterable[str]) -> list[str]:
+    """The paths that --unset names, of a `Job` or a `Task`; RequestError for what is no field of it."""
+    if not (names := list(names)):
+        return []
+    from ccs.flows import spec
+
+    return fields.named(options, names, getattr(spec, model).model_fields)
 
 
 def replace(spec: Json, before: Json, after: Json) -> None:
@@ -175,8 +221,6 @@ def replace(spec: Json, before: Json, after: Json) -> None:
 
 def order(deployment: Json, spec: Json, names: list[str]) -> None:
     """Put the tasks of a spec into the order of these names or ids; RequestError unless each is named once."""
-    from ccs.cli.lookup import task_in, tasks_of
-
     tasks = tasks_of({**deployment, "parameters": {"job": spec}})
     wanted = [task_in(deployment, tasks, name) for name in names]
     if twice := next((t for i, t in enumerate(wanted) if t in wanted[:i]), None):

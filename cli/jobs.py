@@ -1,58 +1,40 @@
 """`ccs jobs`: create, change and run jobs."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ccs.cli import lookup, schedule, views
+from ccs.cli import fields, lookup, schedule, views
 from ccs.cli.api import FIRST_JOBS, Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
-from ccs.cli.options import (
-    Bedrock,
-    Force,
-    JobRef,
-    Limit,
-    Pool,
-    Wait,
-    Worktree,
-    WorktreeBranch,
-    WorktreeName,
-    Zai,
-    confirm,
-    duration,
-    given,
-    more,
-    profile_of,
-    refuse_worktree,
-)
-from ccs.cli.output import Columns, fields, say, short, show_list, show_one, table
+from ccs.cli.job_options import FIELDS, absolute
+from ccs.cli.options import Force, JobRef, Limit, Pool, Unset, Wait, confirm, more
+from ccs.cli.output import Columns, say, short, show_list, show_one, table
+from ccs.cli.output import fields as lines
 
 app = Noun("Jobs: create, change, run.")
 
-Directory = Annotated[
+_WHEN = "When it runs"
+
+Cron = Annotated[
     str | None,
-    typer.Option("--working-directory", "-C", metavar="PATH", help="Where the tasks run, on the node; absolute or ~."),
+    typer.Option("--cron", metavar='"M H D M W"', help="Run by cron, such as '0 9 * * 1-5'.", rich_help_panel=_WHEN),
 ]
-Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the job is for.")]
-Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Profile of the tasks.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="Tag of the job; may be repeated.")]
-OnFailure = Annotated[str | None, typer.Option("--on-failure", metavar="stop|continue", help="After a failed task.")]
-Timeout = Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="For a whole run, such as 90m.")]
-RequireGit = Annotated[
-    bool | None, typer.Option("--require-git/--no-require-git", help="Refuse a directory outside git (the default).")
+Every = Annotated[
+    str | None,
+    typer.Option("--every", metavar="TIME", help="Run at an interval, such as 90m or 1d.", rich_help_panel=_WHEN),
 ]
-Trust = Annotated[
-    bool | None,
-    typer.Option("--trust-project/--no-trust-project", help="Load the repository's own CLAUDE.md, settings and hooks."),
-]
-Cron = Annotated[str | None, typer.Option("--cron", metavar='"M H D M W"', help="Run by cron, such as '0 9 * * 1-5'.")]
-Every = Annotated[str | None, typer.Option("--every", metavar="TIME", help="Run at an interval, such as 90m or 1d.")]
 Zone = Annotated[
-    str | None, typer.Option("--timezone", metavar="ZONE", help="Zone of --cron or --every, such as Europe/Amsterdam.")
+    str | None,
+    typer.Option(
+        "--timezone", metavar="ZONE", help="Zone of --cron or --every, such as Europe/Amsterdam.", rich_help_panel=_WHEN
+    ),
 ]
+
+KEEPS_ITS_NAME = "a job keeps its name: Prefect does not rename deployments, and a new one would begin without runs"
+COPY_IT = "copy it: ccs jobs export JOB | ccs jobs import - --name NEW; then ccs jobs delete JOB"
 
 _TASKS: Columns = {
     "TASK": "name",
@@ -62,6 +44,7 @@ _TASKS: Columns = {
     "WHAT": lambda t: t.get("prompt") or t.get("command") or t.get("prompt_file"),
     "ID": lambda t: short(t["id"]),
 }
+_BUDGETS = {"budget_usd": "run", "budget_usd_per_day": "day", "budget_usd_per_month": "month"}
 _JOBS: Columns = {
     "NAME": "name",
     "TASKS": "tasks",
@@ -94,84 +77,65 @@ def tasks(job: JobRef) -> None:
 
 
 @app.verb("create", 'ccs jobs create --name nightly -C ~/app --cron "0 9 * * 1-5" --timezone Europe/Amsterdam')
+@fields.taking(*FIELDS)
 def create(
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the job.")],
-    working_directory: Directory = None,
-    description: Description = None,
-    profile: Profile = None,
-    tag: Tags = None,
-    on_failure: OnFailure = None,
-    timeout: Timeout = None,
-    require_git: RequireGit = None,
-    trust_project: Trust = None,
     cron: Cron = None,
     every: Every = None,
     timezone: Zone = None,
     pool: Pool = None,
-    zai: Zai = False,
-    bedrock: Bedrock = False,
-    use_worktree: Worktree = None,
-    worktree_name: WorktreeName = None,
-    worktree_branch: WorktreeBranch = None,
+    **options: Any,
 ) -> None:
     """Create a job; its tasks come after, with `ccs tasks create`."""
     from ccs.cli import editing
 
-    refuse_worktree(use_worktree, worktree_name, worktree_branch)
-    profile = profile_of(profile, zai, bedrock)
     api, schedules = Session.api(), schedule.build(cron, every, timezone)
-    directory = given(path=_absolute(working_directory or "."), require_git=require_git, trust_project=trust_project)
-    more_of_it = given(description=description, profile=profile, tags=tag, on_failure=on_failure)
-    spec = {"name": name, "working_directory": directory, **more_of_it, **given(timeout=duration(timeout))}
+    spec = {"name": name, "working_directory": {"path": absolute(".")}}
+    fields.put(spec, fields.read(FIELDS, options))
     made = editing.create(api, spec, pool or Session.settings().pool, schedules)
+    _warn(made)
     say(f"created job {name!r}; add a task with: ccs tasks create --job {name!r} --name NAME --prompt TEXT")
     show_one(_whole(made), _text)
 
 
-@app.verb("update", 'ccs jobs update nightly --every 90m --description "Keeps the tests green"')
+@app.verb("update", "ccs jobs update nightly --every 90m --budget-per-day 20 --unset description")
+@fields.taking(*FIELDS)
 def update(
     job: JobRef,
-    working_directory: Directory = None,
-    description: Description = None,
-    profile: Profile = None,
-    tag: Tags = None,
-    on_failure: OnFailure = None,
-    timeout: Timeout = None,
-    require_git: RequireGit = None,
-    trust_project: Trust = None,
+    unset: Unset = None,
     cron: Cron = None,
     every: Every = None,
     timezone: Zone = None,
-    no_schedule: Annotated[bool, typer.Option("--no-schedule", help="Take away its schedules.")] = False,
-    paused: Annotated[bool | None, typer.Option("--pause/--resume", help="Stop or start its schedules.")] = None,
-    unset: Annotated[list[str] | None, typer.Option("--unset", metavar="FIELD", help="Back to the default.")] = None,
-    zai: Zai = False,
-    bedrock: Bedrock = False,
-    use_worktree: Worktree = None,
-    worktree_name: WorktreeName = None,
-    worktree_branch: WorktreeBranch = None,
+    no_schedule: Annotated[
+        bool, typer.Option("--no-schedule", help="Take away its schedules.", rich_help_panel=_WHEN)
+    ] = False,
+    paused: Annotated[
+        bool | None, typer.Option("--pause/--resume", help="Stop or start its schedules.", rich_help_panel=_WHEN)
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", hidden=True)] = None,
+    **options: Any,
 ) -> None:
-    """Change a job; what is not named stays."""
+    """Change a job; what is not named stays. An option that may be repeated sets the whole list."""
     from ccs.cli import editing
 
-    refuse_worktree(use_worktree, worktree_name, worktree_branch)
-    profile = profile_of(profile, zai, bedrock)
+    if name is not None:
+        raise RequestError(KEEPS_ITS_NAME, COPY_IT)
     api, schedules = Session.api(), schedule.build(cron, every, timezone)
-    path = _absolute(working_directory) if working_directory else None
-    directory = given(path=path, require_git=require_git, trust_project=trust_project)
-    changes = given(description=description, profile=profile, tags=tag, on_failure=on_failure)
-    changes |= given(timeout=duration(timeout))
-    if not (changes or directory or schedules or no_schedule or unset or paused is not None):
+    changes = fields.read(FIELDS, options)
+    if not (changes or schedules or no_schedule or unset or paused is not None):
         raise RequestError("nothing to change was named", "see: ccs jobs update --help")
     found = lookup.job(api, job)
-    if changes or directory or unset:
+    if changes or unset:
+        taken = editing.unset_of(FIELDS, "Job", unset or [])
         editing.require_profiles(api, changes)
-        editing.edit(api, found, lambda spec: editing.assign(spec, changes, unset or [], directory))
+        editing.edit(api, found, lambda spec: editing.assign(spec, changes, taken))
     if schedules or no_schedule:
         editing.reschedule(api, found, schedules)
     if paused is not None:
         api.update_job(found, {"paused": paused})
-    show_one(_whole(api.job(found["id"])), _text)
+    after = api.job(found["id"])
+    _warn(after)
+    show_one(_whole(after), _text)
 
 
 @app.verb("edit", "ccs jobs edit nightly      in $VISUAL, $EDITOR or vi")
@@ -307,22 +271,39 @@ def _whole(deployment: Json) -> Json:
 
 def _text(job: Json) -> str:
     directory = job["working_directory"] or {}
-    flags = [w for w, on in (("trusted", directory.get("trust_project")), ("git", directory.get("require_git"))) if on]
     head: dict[str, object] = {
         "Job": f"{job['name']}  ({job['id']})",
         "Description": job["description"],
-        "Directory": "  ".join([str(directory.get("path")), *(f"({', '.join(flags)})" for _ in flags[:1])]),
+        "Directory": _directory(directory),
+        "Worktree": _worktree(directory.get("worktree") or {}),
         "Profile": job["profile"],
         "Tags": ", ".join(job["tags"]),
         "Pool": job["pool"],
+        "Only if": job.get("only_if"),
         "On failure": job["on_failure"],
+        "Parallel": job.get("max_parallel") if job.get("max_parallel", 1) != 1 else None,
         "Timeout": views.span(job["timeout"]),
+        "Budget": ", ".join(f"{views.dollars(job[key])} a {span}" for key, span in _BUDGETS.items() if job.get(key)),
+        "Commits by": job.get("commit_author"),
+        "Transcripts": job.get("transcripts"),
         "Schedule": [_in_words(s) for s in job["schedules"]] or "none",
         "Paused": "yes, its schedules do nothing" if job["paused"] else "",
         "Next": [_moment(n) for n in job["next"]],
     }
     listing = table(job["tasks"], _TASKS) if job["tasks"] else "no tasks yet"
-    return f"{fields(head)}\n\n{listing}"
+    return f"{lines(head)}\n\n{listing}"
+
+
+def _directory(directory: Json) -> str:
+    flags = {"trust_project": "trusted", "require_git": "git", "allow_dirty": "may be dirty"}
+    words = ", ".join(word for key, word in flags.items() if directory.get(key))
+    return f"{directory.get('path')}" + (f"  ({words})" if words else "")
+
+
+def _worktree(worktree: Json) -> str:
+    if not worktree.get("enabled"):
+        return ""
+    return f"{worktree.get('name') or 'named after the job'}, from {worktree.get('base_branch')}"
 
 
 def _in_words(schedule: Json) -> str:
@@ -335,8 +316,11 @@ def _moment(due: Json) -> str:
     return f"{local:%a %Y-%m-%d %H:%M:%S %z}" + ("" if same else f"  ({utc:%a %H:%M:%S} UTC)")
 
 
-def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+def _warn(deployment: Json) -> None:
+    """Say so when the job names a worktree and does not use it."""
+    worktree = deployment["parameters"]["job"]["working_directory"].get("worktree") or {}
+    if worktree.get("name") and not worktree.get("enabled"):
+        say(f"warning: the worktree {worktree['name']!r} is not used; have it used with --use-worktree")
 
 
 def _chosen(deployment: Json, names: list[str]) -> list[str]:

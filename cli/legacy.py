@@ -1,12 +1,15 @@
 """`claude-code-scheduler`: its command lines, translated by a table into those of ccs."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from ccs.cli.job_options import FIELDS as JOB
 from ccs.cli.legacy_names import SHORTCUTS, slug
+from ccs.cli.task_options import FIELDS as TASK
 
 NOUNS = ("jobs", "tasks", "runs", "profiles", "nodes")
 ALONE = ("state", "health", "scheduler", "stats")
@@ -34,11 +37,10 @@ _REPLACED = {
 }
 _TAKES_VALUE = frozenset(
     (
-        *("--name", "--description", "--working-directory", "--worktree-name", "--worktree-branch", "--profile", "-C"),
-        *("--prompt", "--prompt-file", "--command", "--model", "--job", "--permissions", "--session-mode", "--status"),
-        *("--allowed-tools", "--disallowed-tools", "--env", "--unset-env", "--limit", "-n", "--output", "--out", "-o"),
-        *("--input", "-i", "--api-url", "-s", "--task", "--since", "--secret", "--unset", "--template", "--tag"),
-        *("--cron", "--every", "--timezone", "--timeout", "--pool", "--on-failure"),
+        *(flag for field in (*JOB, *TASK) if field.kind is not bool for flag in field.flags.split(",")),
+        *("--name", "--job", "--status", "--env", "--unset-env", "--limit", "-n", "--output", "--out", "-o", "--input"),
+        *("-i", "--api-url", "-s", "--task", "--since", "--secret", "--unset", "--template", "--cron", "--every"),
+        *("--timezone", "--pool"),
     )
 )
 _OLD_PORTS = (*range(5679, 5690), *range(8787, 8798))
@@ -84,6 +86,12 @@ def _profile(value: str, into: Translation) -> list[str]:
     return ["--profile", name or value]
 
 
+def _moved(value: str, _: Translation) -> list[str]:
+    if value.lower() == "none":
+        raise Refusal("a task belongs to a job in ccs", "move it to another with --job, or: ccs tasks disable TASK")
+    return ["--job", value]
+
+
 def _format(value: str, into: Translation) -> list[str]:
     if value == "env":
         into.notes.append("--output env is --output table in ccs; secrets are not shown")
@@ -104,10 +112,6 @@ def _api_url(value: str, into: Translation) -> list[str]:
     return ["--api-url", url]
 
 
-_RENAME_JOB = _refused(
-    "a job keeps its name in ccs",
-    "copy it: ccs jobs export JOB | ccs jobs import - --name NEW; then ccs jobs delete JOB",
-)
 _RULES: dict[str, Callable[[str, Translation], list[str]]] = {
     "--api-url": _api_url,
     "--table": _becomes("--output", "table"),
@@ -120,13 +124,12 @@ _RULES: dict[str, Callable[[str, Translation], list[str]]] = {
     "runs list -t": _becomes("--output", "table"),
     "jobs import -i": _becomes(),
     "jobs import --input": _becomes(),
-    "jobs update --name": _RENAME_JOB,
     "jobs update --status": _refused(
         "a job has no status of its own in ccs: its runs have", "see: ccs runs list --job JOB"
     ),
-    "tasks update --job": _refused("a task stays in its job", "make it in the other job: ccs tasks create --job JOB"),
+    "tasks update --job": _moved,
     "profiles create --name": _new_profile,
-    "profiles update --name": _refused("a profile keeps its name in ccs", "make another: ccs profiles create NAME"),
+    "profiles update --name": lambda value, into: ["--name", *_new_profile(value, into)],
     "profiles update --unset-env": _becomes("--remove"),
 }
 
@@ -161,6 +164,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ccs.cli import main as ccs
     from ccs.cli.output import ReaderGoneError, say, write
 
+    if ccs.COMPLETE in os.environ:
+        from ccs.cli import completion
+
+        completion.forget_alias()
+        return ccs.main([])
     words = list(sys.argv[1:] if argv is None else argv)
     if not [w for w in words if not _is_verbosity(w)] or words in (["--help"], ["-h"]):
         with contextlib.suppress(ReaderGoneError):

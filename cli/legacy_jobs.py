@@ -16,9 +16,7 @@ DIRECTORY = "~/projects"
 
 _PERMISSIONS = ("default", "bypass", "acceptEdits", "plan")
 _RECORDS = ("id", "created_at", "updated_at", "status")
-_NO_RETRY = "ccs does not retry a failed task yet"
 _NO_NOTICE = "ccs sends no notifications yet; Prefect's automations can"
-_NO_WORKTREE = "ccs does not work in a worktree yet: the tasks would run in the directory itself"
 _LEFT_RECORD = "a record of its past"
 
 
@@ -39,7 +37,7 @@ def job_of(data: Json, tasks: list[Json], how: Takeover) -> Draft:
     fields.mapped("description")
     profile = _profile(fields, how)
     spec |= {"profile": profile} if profile else {}
-    spec["working_directory"], worktree = _directory(fields.part("working_directory", short="path"))
+    spec["working_directory"] = _directory(fields.part("working_directory", short="path"), str(data.get("id") or ""))
     ordered = _ordered(fields, tasks)
     fields.left(_LEFT_RECORD, *_RECORDS)
     fields.rest()
@@ -48,12 +46,7 @@ def job_of(data: Json, tasks: list[Json], how: Takeover) -> Draft:
         mapped, planned = _task(task, spec, how)
         spec["tasks"].append(mapped)
         schedules += [(planned, str(mapped["name"]))] if planned else []
-    merged = _merged(schedules)
-    if worktree and merged:
-        worktree.lost(
-            "use_git_worktree", "therefore its schedules are paused; start them with: ccs jobs update --resume"
-        )
-    return Draft(spec, merged, paused=bool(worktree and merged))
+    return Draft(spec, _merged(schedules))
 
 
 def orphans_of(tasks: list[Json], how: Takeover) -> Draft:
@@ -93,25 +86,40 @@ def _profile(fields: Fields, how: Takeover) -> str | None:
     return name
 
 
-def _directory(fields: Fields) -> tuple[Json, Fields | None]:
+def _directory(fields: Fields, job_id: str) -> Json:
     given = fields.text("path", default=DIRECTORY)
     path = re.sub(r"^(\$HOME|\$\{HOME\})(?=/|$)", "~", given)
     path = path if path.startswith(("/", "~")) else f"~/{path}"
     reason = (
-        "outside git it still runs (--require-git refuses that); files such as the repository's CLAUDE.md, settings"
+        "outside git it still runs (--require-git refuses that), also with uncommitted changes (--no-allow-dirty "
+        "refuses that); files such as the repository's CLAUDE.md, settings and hooks are not loaded any more "
+        "(--trust-project loads them)"
     )
-    reason += " and hooks are not loaded any more (--trust-project loads them)"
     fields.changed("path", reason if path == given else f"is {path!r} now; {reason}")
-    worktree = fields.flag("use_git_worktree", False)
-    if worktree:
-        for name in ("use_git_worktree", "worktree_name", "worktree_branch"):
-            if fields.has(name):
-                fields.lost(name, _NO_WORKTREE)
+    directory: Json = {"path": path, "require_git": False, "allow_dirty": True}
+    if fields.flag("use_git_worktree", False):
+        directory["worktree"] = {"enabled": True, **_worktree(fields, job_id)}
     else:
-        fields.mapped("use_git_worktree")
-    fields.left("says nothing without a worktree", *([] if worktree else ["worktree_name", "worktree_branch"]))
+        fields.left("says nothing without a worktree", "worktree_name", "worktree_branch")
+    fields.mapped("use_git_worktree")
     fields.rest()
-    return {"path": path, "require_git": False}, fields if worktree else None
+    return directory
+
+
+def _worktree(fields: Fields, job_id: str) -> Json:
+    """Name and base branch as they were, so that a worktree which is there already is gone on with."""
+    given = fields.text("worktree_name") or (f"job-{job_id[:8]}" if job_id else "")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", given).lstrip("-._")[:100]
+    if name == fields.text("worktree_name"):
+        fields.mapped("worktree_name")
+    else:
+        fields.changed("worktree_name", f"is {name!r} now" if name else "follows from the name of the job now")
+    branch = fields.text("worktree_branch").strip()
+    if branch:
+        fields.mapped("worktree_branch")
+    else:
+        fields.changed("worktree_branch", "was the branch that was checked out, is main now; see --worktree-branch")
+    return {"name": name, "base_branch": branch or "main"}
 
 
 def _ordered(fields: Fields, tasks: list[Json]) -> list[Json]:
@@ -146,7 +154,7 @@ def _task(data: Json, job: Json, how: Takeover) -> tuple[Json, Json | None]:
         fields.left("the profile of the job went before that of the task", "profile")
     elif profile := _profile(fields, how):
         task["profile"] = profile
-    _behaviour(fields)
+    task |= _behaviour(fields)
     schedule = schedule_of(fields.part("schedule"))
     fields.left(_LEFT_RECORD, *_RECORDS, "job_id", "last_session_id", "last_run_status", "working_directory")
     fields.rest()
@@ -218,24 +226,50 @@ def _rules(fields: Fields, name: str) -> list[str]:
     return rules
 
 
-def _behaviour(fields: Fields) -> None:
-    """What a task of ccs does not do yet."""
+def _behaviour(fields: Fields) -> Json:
+    """Session, commit and retries, each as far as it means the same here."""
     mode = fields.text("session_mode", default="new")
-    fields.as_here("session_mode", mode == "new", f"{mode!r}: every task of ccs begins a session of its own yet")
+    if mode == "new":
+        fields.mapped("session_mode")
+    elif mode in ("reuse", "fork"):
+        fields.changed("session_mode", "goes on with the task's own last session, not with the last in its directory")
+    else:
+        fields.changed("session_mode", f"{mode!r} is no mode of ccs; every run begins a new session, as it did")
+        mode = "new"
     commits = fields.flag("commit_on_success", True)
-    fields.as_here("commit_on_success", not commits, "ccs does not commit after a task yet; the prompt can ask for it")
-    retry = fields.part("retry")
-    enabled = retry.flag("enabled", False)
-    for name in ("enabled", "max_attempts", "delay_seconds", "backoff_multiplier"):
-        if enabled:
-            retry.lost(name, _NO_RETRY)
-        else:
-            retry.mapped("enabled") if name == "enabled" else retry.left("there is no retry", name)
-    retry.rest()
+    if commits:
+        fields.changed(
+            "commit_on_success", "commits what the task changed, and not whatever else lies in the directory"
+        )
+    else:
+        fields.mapped("commit_on_success")
     notifications = fields.part("notifications")
     for name in ("on_start", "on_end", "on_failure"):
         notifications.as_here(name, not notifications.flag(name, False), _NO_NOTICE)
     notifications.rest()
+    return {"session_mode": mode, "commit_on_success": commits, **_retry(fields.part("retry"))}
+
+
+def _retry(fields: Fields) -> Json:
+    """There it counted the retries, waited as long each time, and tried again after any failure."""
+    names = ("max_attempts", "delay_seconds", "backoff_multiplier")
+    if not fields.flag("enabled", False):
+        fields.mapped("enabled")
+        fields.left("there is no retry", *names)
+        fields.rest()
+        return {}
+    retries, delay = fields.number("max_attempts", 3), fields.number("delay_seconds", 60)
+    factor = min(10.0, max(1.0, fields.real("backoff_multiplier", 2.0)))
+    fields.changed("enabled", "only trouble that may pass is tried again: the API fails, claude is killed")
+    attempts = min(100, max(1, retries + 1))
+    fields.changed("max_attempts", f"was {retries} retries, is {attempts} attempts in all")
+    if delay < 0:
+        fields.changed("delay_seconds", "was less than nothing, is 0 now")
+    else:
+        fields.mapped("delay_seconds")
+    fields.changed("backoff_multiplier", f"is {factor:g}, and counts now: claude-code-scheduler always waited as long")
+    fields.rest()
+    return {"retry": {"max_attempts": attempts, "delay_seconds": max(0, delay), "backoff": factor}}
 
 
 def _merged(schedules: list[tuple[Json, str]]) -> list[Json]:

@@ -39,9 +39,7 @@ def schedule_of(fields: Fields) -> Json | None:
     elif kind == "startup":
         fields.lost("schedule_type", "ccs runs nothing at its start; the task has no schedule")
     elif kind == "sequential":
-        retries = fields.number("seq_max_retries", 0)
-        fields.as_here("seq_max_retries", not retries, "ccs does not retry a failed task yet")
-        fields.as_here("seq_retry_delay_seconds", not retries, "ccs does not retry a failed task yet")
+        fields.left("had no effect; the task's own retry counts", *_FIELDS[kind])
     zone = _zone(fields, found is not None)
     fields.mapped(*(["schedule_type"] if kind in ("manual", "sequential") or found else []))
     fields.rest()

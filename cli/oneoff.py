@@ -1,39 +1,45 @@
 """`ccs run`: one prompt, now, as a job that is gone afterwards."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
 
-from ccs.cli import views
+from ccs.cli import fields, views
 from ccs.cli.api import Api, Json
 from ccs.cli.app import FRAME, Session, WriteCommand
 from ccs.cli.errors import CcsError, RequestError
-from ccs.cli.options import Pool, given, source_text
+from ccs.cli.job_options import absolute
+from ccs.cli.options import Pool, source_text
 from ccs.cli.output import say
+from ccs.cli.task_options import FIELDS
 
 app = typer.Typer(**FRAME)
+
+
+_TASK = fields.only(
+    FIELDS,
+    *("model", "profile", "zai", "bedrock", "permissions", "allowed-tools", "disallowed-tools", "max-turns"),
+    *("budget", "timeout", "on-limit", "output-schema"),
+)
 
 
 @app.command(
     "run", cls=WriteCommand, epilog='Example:  ccs run "Which TODO is the most urgent?" -C ~/app --permissions plan'
 )
+@fields.taking(*_TASK)
 def run(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What claude is to do; - reads it from stdin.")],
     directory: Annotated[
         str, typer.Option("--working-directory", "-C", metavar="PATH", help="Where, on the node.")
     ] = ".",
-    profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Profile of the task.")] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="sonnet (default), opus, haiku ….")
-    ] = None,
-    permissions: Annotated[
-        str | None, typer.Option("--permissions", metavar="MODE", help="bypass when left out.")
-    ] = None,
     keep: Annotated[str | None, typer.Option("--keep", metavar="NAME", help="Keep it as a job of this name.")] = None,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Commit what it changed; then nothing uncommitted may be there before.")
+    ] = False,
     no_git: Annotated[bool, typer.Option("--no-require-git", help="Also outside a git repository.")] = False,
     pool: Pool = None,
+    **options: Any,
 ) -> None:
     """Run one prompt now and wait for its end; the exit code says how it ended.
 
@@ -41,12 +47,12 @@ def run(
     """
     from ccs.cli import editing, follow
 
-    task = given(id=str(uuid4()), name="prompt", prompt=source_text(prompt, "PROMPT"), model=model)
-    task |= given(permissions=permissions)
-    place = {"path": str(Path(directory).expanduser().absolute()), "require_git": not no_git}
+    task = {"id": str(uuid4()), "name": "prompt", "prompt": source_text(prompt, "PROMPT"), "commit_on_success": commit}
+    fields.put(task, fields.read(_TASK, options))
+    place = {"path": absolute(directory), "require_git": not no_git, "allow_dirty": not commit}
     spec = {"name": keep or f"run-{uuid4().hex[:8]}", "working_directory": place, "tasks": [task]}
     api = Session.api()
-    made = editing.create(api, spec | given(profile=profile), pool or Session.settings().pool, [])
+    made = editing.create(api, spec, pool or Session.settings().pool, [])
     started = api.start_run(made["id"], f"ccs-{uuid4()}", {})
     say(f"run {started['name']} ({started['id']})")
     try:

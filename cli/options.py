@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ Force = Annotated[bool, typer.Option("--force", "-f", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", "-L", min=1, metavar="N", help="Show at most so many.")]
 
 
-def _names(kind: str) -> Any:
+def names(kind: str) -> Callable[[str], list[str]]:
     """Completes a word with the names of things of a kind."""
 
     def complete(incomplete: str) -> list[str]:
@@ -24,34 +25,41 @@ def _names(kind: str) -> Any:
 
 JobRef = Annotated[
     str,
-    typer.Argument(metavar="JOB", help="Name, id or the beginning of the id of a job.", autocompletion=_names("jobs")),
+    typer.Argument(metavar="JOB", help="Name, id or the beginning of the id of a job.", autocompletion=names("jobs")),
 ]
 TaskRef = Annotated[
     str,
     typer.Argument(
         metavar="TASK",
         help="JOB/TASK, or name, id or the beginning of the id of a task.",
-        autocompletion=_names("tasks"),
+        autocompletion=names("tasks"),
     ),
 ]
 RunRef = Annotated[
     str,
-    typer.Argument(metavar="RUN", help="Name, id or the beginning of the id of a run.", autocompletion=_names("runs")),
+    typer.Argument(metavar="RUN", help="Name, id or the beginning of the id of a run.", autocompletion=names("runs")),
 ]
 ProfileRef = Annotated[
     str,
     typer.Argument(
         metavar="PROFILE",
         help="Name, id or the beginning of the id of a profile.",
-        autocompletion=_names("profiles"),
+        autocompletion=names("profiles"),
     ),
 ]
 Wait = Annotated[bool, typer.Option("--wait", "-w", help="Show it live; the exit code says how it ended.")]
-Zai = Annotated[bool, typer.Option("--zai", help="The same as --profile zai.")]
-Bedrock = Annotated[bool, typer.Option("--bedrock", help="The same as --profile bedrock.")]
-Worktree = Annotated[bool | None, typer.Option("--use-worktree/--no-worktree", help="Worktrees are not supported yet.")]
-WorktreeName = Annotated[str | None, typer.Option("--worktree-name", metavar="NAME", help="Not supported yet.")]
-WorktreeBranch = Annotated[str | None, typer.Option("--worktree-branch", metavar="NAME", help="Not supported yet.")]
+JobName = Annotated[
+    str | None, typer.Option("--job", metavar="JOB", help="Only of this job.", autocompletion=names("jobs"))
+]
+Unset = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unset",
+        metavar="OPTION",
+        help="Back to its default, such as: --unset timeout; repeatable.",
+        show_default=False,
+    ),
+]
 Pool = Annotated[str | None, typer.Option("--pool", metavar="NAME", help="Work pool; CCS_POOL, or else ccs.")]
 
 
@@ -73,27 +81,6 @@ def confirm(question: str, force: bool) -> None:
     if not sys.stdin.isatty():
         raise RequestError(f"not done without being asked: {question}", "say --force to do it without a question")
     typer.confirm(question, abort=True, err=True)
-
-
-def profile_of(name: str | None, zai: bool, bedrock: bool) -> str | None:
-    """The profile that --profile or one of its shortcuts names; RequestError when it is more than one."""
-    from ccs.cli.errors import RequestError
-
-    named = [n for n in (name, "zai" if zai else None, "bedrock" if bedrock else None) if n]
-    if len(named) > 1:
-        raise RequestError(f"more than one profile was named: {', '.join(named)}", "give one")
-    return named[0] if named else None
-
-
-def refuse_worktree(use: bool | None, *details: str | None) -> None:
-    """Raise RequestError when a worktree is asked for: a task must not edit the main checkout instead."""
-    from ccs.cli.errors import RequestError
-
-    if use or any(details):
-        raise RequestError(
-            "worktrees are not supported yet, so the job would work in the directory itself; nothing was changed",
-            "leave out --use-worktree, --worktree-name and --worktree-branch, or name a worktree made by hand with -C",
-        )
 
 
 def source_text(text: str | None, option: str) -> str | None:

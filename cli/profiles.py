@@ -86,6 +86,9 @@ def create(
 @app.verb("update", "ccs profiles update anthropic --env ANTHROPIC_MODEL=sonnet")
 def update(
     profile: ProfileRef,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="A new name; the jobs that use it follow.")
+    ] = None,
     env: Env = None,
     unset: Unset = None,
     secret: Secret = None,
@@ -93,13 +96,17 @@ def update(
     description: Description = None,
 ) -> None:
     """Change a profile; what is not named stays, secrets too."""
-    from ccs.cli import environment, lock
+    from ccs.cli import environment, lock, renaming
 
     api = Session.api()
-    if not (env or unset or secret or remove or description is not None):
+    if not (env or unset or secret or remove or name or description is not None):
         raise RequestError("nothing to change was named", "see: ccs profiles update --help")
     found = lookup.profile(api, profile)
     change = environment.Change.read(env, unset, secret, remove, description)
+    if name and name != found["name"]:
+        renamed = renaming.rename(api, found, name, change.apply(found["data"]))
+        show_one(row(lookup.profile(api, str(renamed["name"]))), _text)
+        return
     with lock.held(api, str(found["id"]), f"profile {found['name']!r}") as held:
         fresh = lookup.profile(api, found["id"])
         data = change.apply(fresh["data"])
@@ -111,18 +118,15 @@ def update(
 @app.verb("delete", "ccs profiles delete anthropic")
 def delete(profile: ProfileRef, force: Force = False) -> None:
     """Delete a profile."""
+    from ccs.cli import renaming
+
     api = Session.api()
     found = lookup.profile(api, profile)
-    users = [d["name"] for d in api.jobs(lookup.ALL)[0] if _uses(d, str(found["name"]))]
+    users = [str(job["name"]) for job in renaming.users(api, str(found["name"]))]
     used = f", used by {', '.join(users)}" if users else ""
     confirm(f"delete profile {found['name']!r}{used}?", force)
     api.delete_profile(found["id"])
     say(f"deleted profile {found['name']!r}" + (f"; these jobs cannot run now: {', '.join(users)}" if users else ""))
-
-
-def _uses(deployment: Json, profile: str) -> bool:
-    spec = (deployment.get("parameters") or {}).get("job") or {}
-    return profile in (spec.get("profile"), *(t.get("profile") for t in lookup.tasks_of(deployment)))
 
 
 def row(document: Json) -> Json:

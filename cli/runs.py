@@ -9,14 +9,13 @@ from ccs.cli import lookup, views
 from ccs.cli.api import Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
-from ccs.cli.options import Force, Limit, RunRef, Wait, confirm, duration, more
+from ccs.cli.options import Force, JobName, Limit, RunRef, Wait, confirm, duration, more
 from ccs.cli.output import Columns, Format, Talk, say, short, show_list, show_one, write
 
 app = Noun("Runs of jobs: state, result, logs.")
 
 STATES = ("scheduled", "pending", "running", "completed", "failed", "crashed", "cancelled", "cancelling", "paused")
 
-InJob = Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only runs of this job.")]
 States = Annotated[
     list[str] | None, typer.Option("--status", "-s", metavar="STATE", help=f"Only these: {', '.join(STATES)}.")
 ]
@@ -37,7 +36,7 @@ _RUNS: Columns = {
 
 @app.verb("list", "ccs runs list --job nightly --status failed --since 7d")
 def list_(
-    job: InJob = None,
+    job: JobName = None,
     status: States = None,
     since: Since = None,
     limit: Limit = 50,
@@ -50,7 +49,7 @@ def list_(
 
 @app.verb("watch", "ccs runs watch --status running,scheduled")
 def watch(
-    job: InJob = None,
+    job: JobName = None,
     status: States = None,
     since: Since = None,
     every: Annotated[float, typer.Option("--every", min=0.2, metavar="SECONDS", help="Between two looks.")] = 2.0,

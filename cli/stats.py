@@ -9,7 +9,7 @@ import typer
 from ccs.cli import lookup, views
 from ccs.cli.api import PAGE, Json
 from ccs.cli.app import FRAME, Command, Session
-from ccs.cli.options import duration
+from ccs.cli.options import JobName, duration
 from ccs.cli.output import Columns, fields, say, show_one, table
 
 app = typer.Typer(**FRAME)
@@ -30,7 +30,7 @@ _JOBS: Columns = {
 @app.command("stats", cls=Command, epilog="Example:  ccs stats --since 30d")
 def stats(
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="Of the last 90m, 24h, 7d ….")] = "7d",
-    job: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only of this job.")] = None,
+    job: JobName = None,
 ) -> None:
     """Runs by how they ended, with cost, turns and time, by job."""
     api = Session.api()

@@ -55,7 +55,14 @@ class Report:
                     say(f"  {finding.outcome}: {finding.field}: {finding.reason}")
 
 
-_KINDS = {str: "a text", bool: "true or false", int: "a whole number", dict: "an object", list: "a list"}
+_KINDS = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    dict: "an object",
+    list: "a list",
+}
 
 
 class Fields:
@@ -79,6 +86,12 @@ class Fields:
     def number(self, name: str, default: int) -> int:
         """A field that is a whole number."""
         return int(self._value(int, (name,), default))
+
+    def real(self, name: str, default: float) -> float:
+        """A field that is a number."""
+        if isinstance(value := self._data.get(name), int) and not isinstance(value, bool):
+            return float(value)
+        return float(self._value(float, (name,), default))
 
     def texts(self, name: str) -> list[str]:
         """A field that is a list of texts."""

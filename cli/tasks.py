@@ -4,59 +4,18 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from ccs.cli import lookup, views
+from ccs.cli import fields, lookup, views
 from ccs.cli.api import FIRST_JOBS, Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
-from ccs.cli.options import (
-    Bedrock,
-    Force,
-    Limit,
-    TaskRef,
-    Wait,
-    Zai,
-    confirm,
-    duration,
-    given,
-    more,
-    profile_of,
-    source_text,
-)
-from ccs.cli.output import Columns, fields, say, short, show_list, show_one
+from ccs.cli.options import Force, JobName, Limit, TaskRef, Unset, Wait, confirm, more, names
+from ccs.cli.output import Columns, say, short, show_list, show_one
+from ccs.cli.output import fields as lines
+from ccs.cli.task_options import FIELDS
 
 _FIRST_TASKS = 500
 
 app = Noun("Tasks of a job: one Claude Code session each.")
-
-
-def _text_option(flag: str, metavar: str, help: str) -> Any:
-    return typer.Option(flag, metavar=metavar, help=help)
-
-
-InJob = Annotated[str | None, _text_option("--job", "JOB", "The job it belongs to.")]
-Prompt = Annotated[str | None, _text_option("--prompt", "TEXT", "What claude is to do; - reads it from stdin.")]
-PromptFile = Annotated[str | None, _text_option("--prompt-file", "PATH", "File on the node that holds the prompt.")]
-Command = Annotated[str | None, _text_option("--command", "TEXT", "A slash command, such as '/review src'.")]
-Model = Annotated[str | None, _text_option("--model", "NAME", "sonnet (default), opus, haiku or a full name.")]
-Profile = Annotated[str | None, _text_option("--profile", "NAME", "Profile for this task instead of the job's.")]
-Permissions = Annotated[
-    str | None, _text_option("--permissions", "MODE", "default, acceptEdits, plan, dontAsk, auto or bypass (default).")
-]
-OnDenied = Annotated[str | None, _text_option("--on-denied", "fail|warn", "What a denied tool call means.")]
-Allowed = Annotated[list[str] | None, _text_option("--allowed-tools", "RULES", "Run without asking; repeatable.")]
-Disallowed = Annotated[list[str] | None, _text_option("--disallowed-tools", "RULES", "Never run; repeatable.")]
-System = Annotated[str | None, _text_option("--append-system-prompt", "TEXT", "Added to the system prompt.")]
-Mcp = Annotated[str | None, _text_option("--mcp-config", "FILE|JSON", "MCP servers; no others are used.")]
-Turns = Annotated[int | None, typer.Option("--max-turns", metavar="N", help="Stop after so many replies.")]
-Budget = Annotated[float | None, typer.Option("--budget", metavar="USD", help="Stop when it has cost so much.")]
-Timeout = Annotated[str | None, _text_option("--timeout", "TIME", "For the whole task, such as 90m (default 2h).")]
-First = Annotated[str | None, _text_option("--first-output-timeout", "TIME", "Until its first output (default 2m).")]
-Idle = Annotated[str | None, _text_option("--idle-timeout", "TIME", "Without any output (default 15m).")]
-SessionMode = Annotated[str | None, _text_option("--session-mode", "MODE", "new (default); no other is supported yet.")]
-Commit = Annotated[
-    bool | None, typer.Option("--commit-on-success/--no-commit-on-success", help="Committing is not supported yet.")
-]
-Enabled = Annotated[bool | None, typer.Option("--enabled/--disabled", help="A disabled task is skipped.")]
 
 _TASKS: Columns = {
     "JOB": "job",
@@ -70,7 +29,7 @@ _TASKS: Columns = {
 
 
 @app.verb("list", "ccs tasks list --job nightly")
-def list_(job: InJob = None, limit: Limit = _FIRST_TASKS) -> None:
+def list_(job: JobName = None, limit: Limit = _FIRST_TASKS) -> None:
     """The tasks of all jobs, or of one."""
     api = Session.api()
     jobs, total = (
@@ -92,73 +51,44 @@ def get(task: TaskRef) -> None:
 @app.verb(
     "create", 'ccs tasks create --job nightly --name fix --prompt "Make the tests pass" --permissions acceptEdits'
 )
+@fields.taking(*FIELDS)
 def create(
-    job: Annotated[str, typer.Option("--job", metavar="JOB", help="The job it belongs to.")],
+    job: Annotated[
+        str, typer.Option("--job", metavar="JOB", help="The job it belongs to.", autocompletion=names("jobs"))
+    ],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the task, unique in its job.")],
-    prompt: Prompt = None,
-    prompt_file: PromptFile = None,
-    command: Command = None,
-    model: Model = None,
-    profile: Profile = None,
-    permissions: Permissions = None,
-    on_denied: OnDenied = None,
-    allowed_tools: Allowed = None,
-    disallowed_tools: Disallowed = None,
-    append_system_prompt: System = None,
-    mcp_config: Mcp = None,
-    max_turns: Turns = None,
-    budget: Budget = None,
-    timeout: Timeout = None,
-    first_output_timeout: First = None,
-    idle_timeout: Idle = None,
-    enabled: Enabled = None,
-    zai: Zai = False,
-    bedrock: Bedrock = False,
-    session_mode: SessionMode = None,
-    commit_on_success: Commit = None,
+    **options: Any,
 ) -> None:
     """Add a task at the end of a job."""
     from uuid import uuid4
 
-    task = {"id": str(uuid4()), **_fields(locals())}
+    changes = fields.read(FIELDS, options)
+    task = fields.put({"id": str(uuid4()), "name": name}, changes)
     deployment = lookup.job(Session.api(), job)
-    _store(deployment, lambda spec: spec.setdefault("tasks", []).append(task), task)
+    _store(deployment, lambda spec: spec.setdefault("tasks", []).append(task), changes)
     say(f"created task {deployment['name']}/{name}; run it with: ccs jobs run {deployment['name']!r} --wait")
     _show(str(deployment["id"]), str(task["id"]))
 
 
-@app.verb("update", "ccs tasks update nightly/fix --model opus --timeout 90m")
+@app.verb("update", "ccs tasks update nightly/fix --model opus --gate 'make test' --fix-attempts 2 --unset max-turns")
+@fields.taking(*FIELDS)
 def update(
     task: TaskRef,
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A new name.")] = None,
-    prompt: Prompt = None,
-    prompt_file: PromptFile = None,
-    command: Command = None,
-    model: Model = None,
-    profile: Profile = None,
-    permissions: Permissions = None,
-    on_denied: OnDenied = None,
-    allowed_tools: Allowed = None,
-    disallowed_tools: Disallowed = None,
-    append_system_prompt: System = None,
-    mcp_config: Mcp = None,
-    max_turns: Turns = None,
-    budget: Budget = None,
-    timeout: Timeout = None,
-    first_output_timeout: First = None,
-    idle_timeout: Idle = None,
-    enabled: Enabled = None,
-    unset: Annotated[list[str] | None, typer.Option("--unset", metavar="FIELD", help="Back to the default.")] = None,
-    zai: Zai = False,
-    bedrock: Bedrock = False,
-    session_mode: SessionMode = None,
-    commit_on_success: Commit = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="A new name; what depends on it follows.")
+    ] = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", metavar="JOB", help="Move it to this job, as its last.", autocompletion=names("jobs")),
+    ] = None,
+    unset: Unset = None,
+    **options: Any,
 ) -> None:
-    """Change a task; what is not named stays."""
-    changes = _fields(locals())
-    if not (changes or unset):
+    """Change a task; what is not named stays. An option that may be repeated sets the whole list."""
+    changes = fields.read(FIELDS, options) | ({"name": name} if name else {})
+    if not (changes or unset or job):
         raise RequestError("nothing to change was named", "see: ccs tasks update --help")
-    _change(task, changes, unset or [])
+    _change(task, changes, unset or [], job)
 
 
 @app.verb("run", "ccs tasks run nightly/fix --wait")
@@ -192,15 +122,35 @@ def delete(task: TaskRef, force: Force = False) -> None:
     say(f"deleted task {deployment['name']}/{found['name']}")
 
 
-def _change(name: str, changes: Json, unset: list[str] | None = None) -> None:
-    from ccs.cli import editing
+def _change(name: str, changes: Json, unset: list[str] | None = None, to: str | None = None) -> None:
+    from ccs.cli import editing, moving
 
-    deployment, found = lookup.task(Session.api(), name)
+    api = Session.api()
+    taken = editing.unset_of(FIELDS, "Task", unset or [])
+    deployment, found = lookup.task(api, name)
     sources = {"prompt", "prompt_file", "command"}
     if sources & changes.keys():
-        unset = [*(unset or []), *(s for s in sources - changes.keys() if s in found)]
-    _store(deployment, lambda spec: editing.assign(_in(spec, found), changes, unset or []), changes)
-    _show(str(deployment["id"]), str(found["id"]))
+        taken += [s for s in sources - changes.keys() if s in found and s not in taken]
+
+    def change(spec: Json) -> Json:
+        task = _in(spec, found)
+        if "name" in changes:
+            editing.rename_task(spec, str(task["name"]), changes["name"])
+        editing.assign(task, changes, taken)
+        return task
+
+    def take(spec: Json) -> Json:
+        task = change(spec)
+        spec["tasks"].remove(task)
+        return task
+
+    target = lookup.job(api, to) if to else deployment
+    if target["id"] == deployment["id"]:
+        _store(deployment, change, changes)
+    else:
+        editing.require_profiles(api, changes)
+        moving.move(api, deployment, target, take)
+    _show(str(target["id"]), str(found["id"]))
 
 
 def _store(deployment: Json, change: Any, task: Json) -> None:
@@ -223,41 +173,26 @@ def _in(spec: Json, task: Json) -> Json:
     raise RequestError(f"task {task['name']!r} was deleted in the meantime", "list them with: ccs tasks list")
 
 
-def _fields(options: Json) -> Json:
-    """The fields of a task from the options of a command."""
-    _refuse_unsupported(options["session_mode"], options["commit_on_success"])
-    options = {**options, "profile": profile_of(options["profile"], options["zai"], options["bedrock"])}
-    same = ("name", "prompt_file", "command", "model", "profile", "permissions", "on_denied", "append_system_prompt")
-    found = given(**{k: options[k] for k in (*same, "mcp_config", "max_turns", "enabled")})
-    found |= given(prompt=source_text(options["prompt"], "--prompt"), budget_usd=options["budget"])
-    found |= given(**{k: duration(options[k]) for k in ("timeout", "first_output_timeout", "idle_timeout")})
-    return found | given(**{k: _rules(options[k]) for k in ("allowed_tools", "disallowed_tools")})
-
-
-def _refuse_unsupported(session_mode: str | None, commit: bool | None) -> None:
-    """Raise RequestError for what was asked for and would not happen."""
-    if session_mode not in (None, "new"):
-        raise RequestError(
-            f"--session-mode {session_mode} is not supported yet: every task begins a session of its own",
-            "leave it out, or say --session-mode new",
-        )
-    if commit:
-        raise RequestError(
-            "--commit-on-success is not supported yet: ccs does not commit after a task",
-            "leave it out, and ask for the commit in the prompt",
-        )
-
-
-def _rules(texts: list[str] | None) -> list[str]:
-    """Rules from options that may each hold several, separated by commas outside of brackets."""
-    import re
-
-    return [rule.strip() for text in texts or [] for rule in re.findall(r"(?:[^,(]|\([^)]*\)?)+", text) if rule.strip()]
-
-
 def _text(task: Json) -> str:
-    names = {"name": "Task", "budget_usd": "Budget"}
     order = ["job", "name", "id", "enabled", *(k for k in task if k not in ("job", "name", "id", "enabled"))]
-    times = ("timeout", "first_output_timeout", "idle_timeout")
-    shown = {k: views.span(task[k]) if k in times else task[k] for k in order if k in task}
-    return fields({names.get(k, k.replace("_", " ").capitalize()): v for k, v in shown.items()})
+    words = {"name": "Task", "budget_usd": "Budget", "attempt_budget_usd": "Attempt budget"}
+    return lines({words.get(k, k.replace("_", " ").capitalize()): _in_words(k, task[k]) for k in order if k in task})
+
+
+def _in_words(field: str, value: Any) -> object:
+    """The value of a field for reading; nothing for what is not asked for."""
+    match field:
+        case "timeout" | "first_output_timeout" | "idle_timeout" | "max_limit_wait":
+            return views.span(value)
+        case "budget_usd" | "attempt_budget_usd":
+            return views.dollars(value)
+        case "gates":
+            return [gate.get("command") for gate in value]
+        case "retry":
+            more = f", after {views.span(value.get('delay_seconds'))}, each later by {value.get('backoff'):g} times"
+            return f"{value['max_attempts']} attempts{more}" if value.get("max_attempts", 1) > 1 else ""
+        case "output_schema":
+            import json
+
+            return json.dumps(value, ensure_ascii=False)
+    return value

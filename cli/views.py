@@ -8,6 +8,12 @@ from ccs.cli.api import Json
 from ccs.cli.lookup import tasks_of
 from ccs.cli.schedule import describe, in_words
 
+_POLICIES = (
+    *("only_if", "max_parallel", "budget_usd", "budget_usd_per_day", "budget_usd_per_month"),
+    *("commit_author", "transcripts"),
+)
+"""Fields of a job that say nothing when they are not set."""
+
 ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 
@@ -24,6 +30,7 @@ def job(deployment: Json) -> Json:
         "working_directory": spec.get("working_directory"),
         "on_failure": spec.get("on_failure"),
         "timeout": spec.get("timeout"),
+        **{name: spec[name] for name in _POLICIES if name in spec},
         "tasks": len(tasks_of(deployment)),
         "schedules": [schedule(s) for s in deployment.get("schedules") or []],
         "pool": deployment.get("work_pool_name"),

@@ -202,11 +202,9 @@ def test_every_interval_of_the_predecessor_becomes_a_schedule(
 
 def test_what_has_no_place_here_is_reported_field_by_field_with_its_reason(ccs: Cli, name: str, tmp_path: Path) -> None:
     job = old.job(name)
-    job["working_directory"] |= {"use_git_worktree": True, "worktree_name": "w", "worktree_branch": "main"}
     watch = old.schedule("file_watch", watch_directory="~/in")
     tasks = (
-        old.task(job, "watching", schedule=watch, session_mode="reuse", commit_on_success=True),
-        old.task(job, "retried", retry={"enabled": True, "max_attempts": 3, "delay_seconds": 60}),
+        old.task(job, "watching", schedule=watch),
         old.task(job, "loud", notifications={"on_end": True}, schedule=old.schedule(seq_max_retries=2)),
         old.task(job, "odd", permissions="restricted", prompt="", surprise=1),
         old.task(job, "daily", schedule=old.schedule("calendar", calendar_frequency="daily", calendar_time="07:00")),
@@ -215,11 +213,8 @@ def test_what_has_no_place_here_is_reported_field_by_field_with_its_reason(ccs: 
     said = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, *tasks)))
     lost = reasons(said, "not mapped")
     assert set(lost) == {
-        *("working_directory.use_git_worktree", "working_directory.worktree_name", "working_directory.worktree_branch"),
         *("schedule.schedule_type", "schedule.watch_directory", "schedule.watch_recursive"),
-        *("schedule.watch_debounce_seconds", "session_mode", "commit_on_success", "retry.enabled"),
-        *("retry.max_attempts", "retry.delay_seconds", "notifications.on_end", "schedule.seq_max_retries"),
-        *("schedule.seq_retry_delay_seconds", "surprise"),
+        *("schedule.watch_debounce_seconds", "notifications.on_end", "surprise"),
     }
     assert all(lost.values())
     assert all(f"not mapped: {field}: " in said.err for field in lost)
@@ -227,7 +222,47 @@ def test_what_has_no_place_here_is_reported_field_by_field_with_its_reason(ccs: 
     assert "read only" in changed["permissions"]
     made = {t["name"]: t for t in said.json["tasks"]}
     assert (made["odd"]["permissions"], made["odd"]["prompt"]) == ("default", "odd")
-    assert said.json["paused"] is True  # what ran in a worktree must not edit the checkout by itself
+
+
+@pytest.mark.parametrize(
+    ("given", "worktree"),
+    [
+        ({"worktree_name": "w", "worktree_branch": "dev"}, {"name": "w", "base_branch": "dev"}),
+        ({"worktree_name": "a b/c"}, {"name": "a-b-c", "base_branch": "main"}),
+        ({}, {"name": "job-0a1b2c3d", "base_branch": "main"}),  # what it was called there when nobody named it
+    ],
+)
+def test_a_worktree_of_the_predecessor_is_gone_on_with(
+    ccs: Cli, name: str, tmp_path: Path, given: Any, worktree: Any
+) -> None:
+    job = old.job(name, id="0a1b2c3d-0000-4000-8000-000000000000")
+    job["working_directory"] |= {"use_git_worktree": True, **given}
+    daily = old.schedule("calendar", calendar_frequency="daily", calendar_time="07:00")
+    made = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, old.task(job, "t", schedule=daily)))).json
+    directory = made["working_directory"]
+    assert directory["worktree"] == {"enabled": True, **worktree}
+    assert (directory["allow_dirty"], directory["require_git"], made["paused"]) == (True, False, False)
+
+
+def test_sessions_commits_and_retries_of_the_predecessor_are_taken_over(ccs: Cli, name: str, tmp_path: Path) -> None:
+    job = old.job(name)
+    retry = {"enabled": True, "max_attempts": 3, "delay_seconds": 90, "backoff_multiplier": 1.5}
+    tasks = (
+        old.task(job, "a", session_mode="fork", commit_on_success=True, retry=retry),
+        old.task(job, "b", session_mode="continue", schedule=old.schedule(seq_max_retries=2)),
+        old.task(job, "c", session_mode="reuse", retry={"enabled": True, "max_attempts": 500, "delay_seconds": -1}),
+    )
+    del tasks[2]["commit_on_success"]
+    said = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, *tasks)))
+    a, b, c = said.json["tasks"]
+    assert [t["session_mode"] for t in (a, b, c)] == ["fork", "new", "reuse"]
+    assert [t["commit_on_success"] for t in (a, b, c)] == [True, False, True]
+    assert a["retry"] == {"max_attempts": 4, "delay_seconds": 90, "backoff": 1.5, "jitter": 0.1}
+    assert b["retry"]["max_attempts"] == 1
+    assert (c["retry"]["max_attempts"], c["retry"]["delay_seconds"]) == (100, 0)
+    assert reasons(said, "not mapped") == {}
+    assert "was 500 retries" in said.err
+    assert "had no effect" in said.err
 
 
 def test_the_profiles_of_the_predecessor_are_found_by_their_known_ids_or_told(

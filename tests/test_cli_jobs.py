@@ -106,7 +106,8 @@ def test_what_is_not_named_in_an_update_stays(ccs: Cli) -> None:
     with_task(ccs, "partial")
     job = ccs.ok("jobs", "update", "partial", "--description", "new", "--no-require-git").json
     assert (job["description"], job["on_failure"], len(job["tasks"])) == ("new", "continue", 1)
-    assert job["working_directory"] == {"path": "/srv/app", "require_git": False, "trust_project": False}
+    directory = job["working_directory"]
+    assert (directory["path"], directory["require_git"], directory["trust_project"]) == ("/srv/app", False, False)
     job = ccs.ok("jobs", "update", "partial", "--unset", "on-failure").json
     assert job["on_failure"] == "stop"
 
@@ -116,35 +117,6 @@ def test_a_paused_job_says_so(ccs: Cli) -> None:
     paused = ccs.ok("jobs", "update", "paused", "--pause").json
     assert (paused["paused"], paused["next"]) == (True, [])
     assert ccs.ok("jobs", "update", "paused", "--resume").json["paused"] is False
-
-
-def test_every_option_of_a_task_reaches_the_spec(ccs: Cli) -> None:
-    made(ccs, "options")
-    task = with_task(
-        ccs,
-        *("options", "all", "--model", "opus", "--permissions", "dontAsk", "--on-denied", "warn"),
-        *("--allowed-tools", "Bash(git add,commit *), Edit", "--allowed-tools", "Read", "--disallowed-tools", "Write"),
-        *("--append-system-prompt", "Be brief.", "--mcp-config", "{}", "--max-turns", "5", "--budget", "1.5"),
-        *("--timeout", "90m", "--first-output-timeout", "1m", "--idle-timeout", "10m", "--disabled"),
-    )
-    assert {k: v for k, v in task.items() if k != "id"} == {
-        "job": "options",
-        "name": "all",
-        "enabled": False,
-        "prompt": "do it",
-        "model": "opus",
-        "permissions": "dontAsk",
-        "on_denied": "warn",
-        "allowed_tools": ["Bash(git add,commit *)", "Edit", "Read"],
-        "disallowed_tools": ["Write"],
-        "append_system_prompt": "Be brief.",
-        "mcp_config": "{}",
-        "max_turns": 5,
-        "budget_usd": 1.5,
-        "timeout": 5400,
-        "first_output_timeout": 60,
-        "idle_timeout": 600,
-    }
 
 
 @pytest.mark.parametrize(

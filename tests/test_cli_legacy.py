@@ -76,6 +76,10 @@ LINES = {  # of its documentation, and the command line of ccs
     "cli profiles get ID --output env": "profiles get ID --output table",
     "cli profiles create --name 'AWS Bedrock' --description d": "profiles create aws-bedrock --description d",
     "cli profiles update ID --env A=b --unset-env C": "profiles update ID --env A=b --remove C",
+    "cli profiles update ID --name 'AWS Bedrock'": "profiles update ID --name aws-bedrock",
+    "cli jobs update ID --name Updated": "jobs update ID --name Updated",
+    "cli tasks update ID --job J": "tasks update ID --job J",
+    "cli tasks update ID --gate --table --retry 2": "tasks update ID --gate --table --retry 2",
     "cli profiles delete ID --force": "profiles delete ID --force",
     "cli nodes list": "nodes list",
     "cli state": "state",
@@ -110,11 +114,9 @@ REFUSED = {
     "server --port 8080 --workers 5": "ccs up -d",
     "daemon --api-port 8787": "ccs up -d",
     "node --queue-url https://sqs.example/q --topic-arn arn --log-bucket b": "ccs up -d",
-    "cli jobs update ID --name New": "ccs jobs import - --name NEW",
     "cli jobs update ID --status completed": "ccs runs list",
-    "cli tasks update ID --job none": "ccs tasks create",
+    "cli tasks update ID --job none": "ccs tasks disable",
     "cli tasks create --name Test --prompt p --zai": "--job",
-    "cli profiles update ID --name New": "ccs profiles create",
 }
 
 
@@ -188,10 +190,11 @@ def test_the_documented_workflow_works_on_a_server(ccs: Cli, tmp_path: Path) -> 
     assert alias(ccs, f"cli jobs delete {job} --force").code == 0
 
 
-def test_a_worktree_that_is_asked_for_is_refused_and_nothing_is_made(ccs: Cli) -> None:
-    said = alias(ccs, "cli jobs create --name feature-auth --working-directory ~/a --use-worktree --worktree-name w")
-    assert (said.code, "worktrees are not supported yet" in said.err) == (1, True)
-    assert ccs("jobs", "get", "feature-auth").code == 1
+def test_a_worktree_that_is_asked_for_is_in_the_job(ccs: Cli) -> None:
+    name = f"feature-{uuid4().hex[:8]}"
+    options = f"--working-directory ~/a --use-worktree --worktree-name {name} --worktree-branch dev"
+    made = alias(ccs, f"cli jobs create --name {name} {options}").json
+    assert made["working_directory"]["worktree"] == {"enabled": True, "name": name, "base_branch": "dev"}
 
 
 @pytest.mark.parametrize(

@@ -60,29 +60,7 @@ def test_the_profile_shortcuts_stand_for_profiles(ccs: Cli, name: str) -> None:
     assert (made["profile"], made["permissions"], made["model"]) == ("zai", "bypass", "sonnet")
     assert ccs.ok("tasks", "update", f"{name}/t", "--bedrock").json["profile"] == "bedrock"
     said = ccs("tasks", "update", f"{name}/t", "--bedrock", "--profile", "zai")
-    assert (said.code, "more than one profile" in said.err) == (1, True)
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["jobs", "create", "--name", "x", "--use-worktree"], "worktrees are not supported yet"),
-        (["jobs", "create", "--name", "x", "--worktree-branch", "main"], "worktrees are not supported yet"),
-        (["jobs", "update", "x", "--worktree-name", "w"], "worktrees are not supported yet"),
-        (["tasks", "update", "x", "--session-mode", "reuse"], "--session-mode reuse is not supported yet"),
-        (["tasks", "update", "x", "--commit-on-success"], "--commit-on-success is not supported yet"),
-    ],
-)
-def test_what_would_not_happen_is_refused_and_not_ignored(ccs: Cli, options: list[str], says: str) -> None:
-    said = ccs(*options)
-    assert (said.code, said.out) == (1, "")
-    assert says in said.err
-
-
-def test_what_happens_anyway_may_be_asked_for(ccs: Cli, name: str) -> None:
-    ccs.ok("jobs", "create", "--name", name, "-C", "/srv", "--no-worktree")
-    options = ("--session-mode", "new", "--no-commit-on-success")
-    ccs.ok("tasks", "create", "--job", name, "--name", "t", "--prompt", "p", *options)
+    assert (said.code, "--profile and --bedrock" in said.err) == (1, True)
 
 
 def test_one_task_is_run_and_the_run_repeated_and_deleted(ccs: Cli, name: str) -> None:
