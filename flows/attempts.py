@@ -166,7 +166,7 @@ class _Attempts:
         return report, allowance.is_share
 
     def narrate(self, event: Event) -> None:
-        if isinstance(event, Said | ToolCall) and not event.is_synthetic:
+        if isinstance(event, ToolCall) or (isinstance(event, Said) and not event.is_synthetic):
             self.task.gate.answered()
         line = narrate(event)
         if line:
@@ -204,7 +204,7 @@ class _Attempts:
         return replace(self.resumed(report, CONTINUE), fork=True, session_id=str(uuid4()))
 
     def examined(self, report: Report) -> tuple[Verdict, str]:
-        """What the task is worth after claude said that it is done; and what its session is asked to mend, if at all."""
+        """What the task is worth after claude said that it is done; and what its session is asked to mend."""
         spec, task = self.spec, self.task
         if missing := check_files(spec.expect_files, task.request.cwd):
             return Verdict(Reason.EXPECTATION, f"claude finished, but {', '.join(missing)}"), ""

@@ -9,7 +9,7 @@ from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.futures import PrefectFuture
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from ccs.blocks.env import EMPTY
@@ -46,7 +46,7 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
     if not any(t.enabled for t in chosen):
         return _skipped("the job has no tasks" if not job.tasks else "every task is disabled")
     rows = [(t, done.get(t.id) or _first_row(t)) for t in chosen]
-    run = Run(job, str(flow_run.id), str(flow_run.deployment_id or ""), place, rows)
+    run = Run(job, str(flow_run.id), str(deployment.id or ""), place, rows)
     logger.info("job %s on node %s in %s: %s", job.name, place.node, place.directory, ", ".join(t.name for t in chosen))
     with place, run:
         if job.only_if and not done and (refusal := _refusal(job.only_if, run)):
@@ -126,9 +126,8 @@ def _run_tasks(due: Sequence[Task], run: Run) -> None:
     ended: SimpleQueue[tuple[Task, PrefectFuture[Any]]] = SimpleQueue()
     try:
         while True:
-            while spec := _next(plan, run):
-                future = run_task.submit(spec, run)
-                future.add_done_callback(lambda f, spec=spec: ended.put((spec, f)))  # type: ignore[misc]
+            while following := _next(plan, run):
+                _start(following, run, ended)
             if not plan.running:
                 break
             spec, future = ended.get()
@@ -141,6 +140,10 @@ def _run_tasks(due: Sequence[Task], run: Run) -> None:
     for spec in due:
         if spec.enabled and spec.id not in run.outcomes:
             run.table.put(spec, blank(spec, NOT_RUN, plan.obstacle(spec)))
+
+
+def _start(spec: Task, run: Run, ended: SimpleQueue[tuple[Task, PrefectFuture[Any]]]) -> None:
+    run_task.submit(spec, run).add_done_callback(lambda future: ended.put((spec, future)))
 
 
 def _next(plan: Plan, run: Run) -> Task | None:

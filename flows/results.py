@@ -55,9 +55,17 @@ class RunTable:
         """Replace the row of a task; the server has it a moment later."""
         with self._changed:
             self._rows[task.id] = row
-            if self._pending is None or self._pending.running() or self._pending.done():
-                # A write that has not begun takes this change along.
-                self._pending = self._writer.submit(copy_context().run, self._write)
+            self._publish()
+
+    def publish(self) -> None:
+        """Have the rows on the server a moment later."""
+        with self._changed:
+            self._publish()
+
+    def _publish(self) -> None:
+        if self._pending is None or self._pending.running() or self._pending.done():
+            # A write that has not begun takes this change along.
+            self._pending = self._writer.submit(copy_context().run, self._write)
 
     def flush(self) -> None:
         """Wait until the server has every row, or has refused them."""

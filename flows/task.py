@@ -48,7 +48,7 @@ def run_task(spec: Task, run: Run) -> State[None]:
     _publish(run, outcome)
     if outcome.waits_until:
         return Cancelled(name="Waiting", message=outcome.verdict.detail)
-    if outcome.skipped:
+    if outcome.is_skipped:
         return Completed(name="Skipped", message=outcome.verdict.detail)
     if outcome.verdict.reason is Reason.CANCELLED:
         return Cancelled(message=outcome.sentence)

@@ -39,10 +39,11 @@ class Init:
 
 @dataclass(frozen=True)
 class Said:
-    """A text of the model."""
+    """A text of the model; a synthetic one is claude's own, about an error."""
 
     text: str
     nested: bool = False
+    is_synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _message(record: Record) -> Iterator[Event]:
     for block in record.record("message").records("content"):
         match block.text("type"):
             case "text" if record.text("type") == "assistant":
-                yield Said(block.text("text"), nested)
+                yield Said(block.text("text"), nested, record.record("message").text("model") == "<synthetic>")
             case "tool_use":
                 yield ToolCall(block.text("name"), tool_summary(block.record("input")), nested)
             case "tool_result":

@@ -29,6 +29,13 @@ class Stop:
             for wake in list(self._wakers):
                 wake()
 
+    def wait(self, seconds: float) -> None:
+        """Sleep so long, or until a stop is requested."""
+        asked = threading.Event()
+        with self.waking(asked.set):
+            if self._reason is None:
+                asked.wait(seconds)
+
     @contextmanager
     def waking(self, wake: Callable[[], None]) -> Iterator[None]:
         """While the block runs, `wake` is called when a stop is requested, on the requester's thread."""

@@ -16,6 +16,9 @@ class Reason(StrEnum):
     NO_RESULT = "no_result"  # claude ended and reported no result
     EMPTY_RESULT = "empty_result"  # claude reported success and did nothing, or said nothing
     SCHEMA = "schema"  # there is no output of the form that was asked for, or claude refuses that form
+    EXPECTATION = "expectation"  # claude is content, but did not change or leave what was expected
+    GATE = "gate"  # a command that must pass after the task failed
+    COMMIT = "commit"  # the changes could not be committed
     TIMEOUT_FIRST_OUTPUT = "timeout_first_output"
     TIMEOUT_IDLE = "timeout_idle"
     TIMEOUT = "timeout"

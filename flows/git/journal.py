@@ -74,24 +74,28 @@ def begin(file: Path, snapshot: Snapshot, run_id: str, task: str) -> Entry:
     return Entry(file, snapshot, run_id, task, hold, ref)
 
 
+def resume(file: Path) -> Entry | None:
+    """The journal of a task that was interrupted and goes on, with a share in the directory; None without one.
+
+    Raises GitError, as `begin` does.
+    """
+    stored = _read(file)
+    if stored is None:
+        return None
+    hold = Hold.take(Path(stored.snapshot.directory), kind="task")
+    return Entry(file, stored.snapshot, stored.run_id, stored.task, hold, stored.ref)
+
+
 def recover(file: Path, own: Hold | None = None) -> Recovered | None:
     """Set aside what the task of a journal left, whose process is gone; None when there is no such journal.
 
     Nothing is done while another run works in the directory; the caller's `own` share in it does not count.
     Raises GitError when something is in the way; the journal stays then.
     """
-    try:
-        text = file.read_text()
-    except FileNotFoundError:
+    stored = _read(file)
+    if stored is None:
         return None
-    except OSError as error:
-        raise GitError(f"journal {shown(file)} cannot be read: {error.strerror or error}") from None
-    try:
-        stored = json.loads(text)
-        snapshot = Snapshot.from_json(stored["snapshot"])
-        run_id, task, ref = str(stored["run_id"]), str(stored["task"]), str(stored["ref"])
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise GitError(f"journal {shown(file)} makes no sense: look into it, and delete it") from None
+    snapshot, run_id, task, ref = stored.snapshot, stored.run_id, stored.task, stored.ref
     directory = Path(snapshot.directory)
     whose = f"task {shown(task)} of run {shown(run_id)}"
     if not directory.is_dir():
@@ -109,6 +113,29 @@ def recover(file: Path, own: Hold | None = None) -> Recovered | None:
         file.unlink(missing_ok=True)
     sentence = f"{whose} was killed: {found.sentence}" if found else ""
     return Recovered(run_id, task, snapshot.directory, found, False, sentence)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    snapshot: Snapshot
+    run_id: str
+    task: str
+    ref: str
+
+
+def _read(file: Path) -> _Stored | None:
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise GitError(f"journal {shown(file)} cannot be read: {error.strerror or error}") from None
+    try:
+        stored = json.loads(text)
+        snapshot = Snapshot.from_json(stored["snapshot"])
+        return _Stored(snapshot, str(stored["run_id"]), str(stored["task"]), str(stored["ref"]))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise GitError(f"journal {shown(file)} makes no sense: look into it, and delete it") from None
 
 
 def _protect(repository: Repository, snapshot: Snapshot) -> str:
