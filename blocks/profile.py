@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from prefect.blocks.core import Block
 from prefect.types import SecretDict
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from ccs.blocks.env import Environment, Variable, resolve
 
@@ -29,6 +29,12 @@ class Profile(Block):
     variables: dict[str, Variable] = Field(default={}, description="Variables by name, each with its source.")
     secrets: SecretDict = Field(
         default_factory=lambda: SecretDict({}), description="Secret values by variable name; never shown again."
+    )
+    budget_usd_per_day: PositiveFloat | None = Field(
+        default=None, description="Estimated US dollars all its jobs may cost a day (UTC); then they are paused."
+    )
+    budget_usd_per_month: PositiveFloat | None = Field(
+        default=None, description="Estimated US dollars all its jobs may cost a month (UTC); then they are paused."
     )
 
     def resolve(self, name: str, node: Mapping[str, str] = os.environ) -> Environment:

@@ -6,7 +6,8 @@ ADVICE = {
     "on the node",
     "usage_limit": "wait until the limit is over, or use a profile with another account",
     "max_turns": "raise it: ccs tasks update TASK --max-turns N, or ask for less in one task",
-    "budget": "raise it: ccs tasks update TASK --budget USD, or ask for less in one task",
+    "budget": "raise the one it names, such as ccs tasks update TASK --budget USD or ccs jobs update JOB "
+    "--budget-per-day USD, or ask for less in one task",
     "no_result": "claude ended before its result; the end of the log says why: ccs runs logs RUN",
     "empty_result": "claude did nothing; make the prompt ask for something that can be answered",
     "schema": "the answer did not have the form that was asked for; look at the answer, then at the schema",

@@ -1,7 +1,8 @@
 """What the command line asks of the Prefect API, in the words of jobs, runs, profiles and nodes."""
 
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -111,6 +112,19 @@ class Api(Transport):
             if isinstance(rows, list):
                 found.setdefault(str(artifact["flow_run_id"]), rows)
         return found
+
+    def tables(self, key: Json, since: datetime) -> Iterator[Json]:
+        """The table artifacts whose key a Prefect filter holds for and that changed since then, newest first."""
+        where = {"type": {"any_": ["table"]}, "key": key}
+        for offset in count(0, PAGE):
+            body = {"artifacts": where, "sort": "UPDATED_DESC", "limit": PAGE, "offset": offset}
+            page = self.read("/artifacts/filter", body)
+            for artifact in page:
+                if datetime.fromisoformat(artifact["updated"]) < since:
+                    return
+                yield artifact
+            if len(page) < PAGE:
+                return
 
     def logs(self, run: str, after: str | None, offset: int) -> list[Json]:
         """A page of a run's log, oldest first; with `after`, from that time on."""

@@ -14,6 +14,8 @@ from ccs.cli.output import say
 MASK = "********"
 """What Prefect shows in place of a secret, and takes for the secret it holds."""
 
+BUDGETS = ("budget_usd_per_day", "budget_usd_per_month")
+
 
 @dataclass
 class Change:
@@ -23,6 +25,7 @@ class Change:
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     removed: list[str] = field(default_factory=list)
     description: str | None = None
+    budgets: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -32,6 +35,7 @@ class Change:
         secret: list[str] | None,
         remove: list[str] | None = None,
         description: str | None = None,
+        budgets: dict[str, float | None] | None = None,
     ) -> "Change":
         """The change that options ask for; RequestError says which of them is wrong, without a secret's value."""
         with validation():
@@ -40,7 +44,7 @@ class Change:
             secrets = dict(map(_secret, secret or []))
         if both := sorted(variables.keys() & secrets.keys()):
             raise RequestError(f"{both[0]} is given twice: as a variable and as a secret")
-        return cls(variables, secrets, remove or [], description)
+        return cls(variables, secrets, remove or [], description, budgets or {})
 
     def apply(self, data: Json) -> Json:
         """The data of the profile after the change; its own secrets stay masked, which keeps them."""
@@ -53,7 +57,15 @@ class Change:
             "description": data.get("description", "") if self.description is None else self.description,
             "variables": variables | self.variables,
             "secrets": secrets | self.secrets,
+            **{field: data[field] for field in BUDGETS if field in data},
+            **self.budgets,
         }
+
+
+def budgets(per_day: float | None, per_month: float | None) -> dict[str, float | None]:
+    """The budgets that options change; 0 takes one away."""
+    given = zip(BUDGETS, (per_day, per_month), strict=True)
+    return {field: usd or None for field, usd in given if usd is not None}
 
 
 def secrets_of(data: Json) -> Json:

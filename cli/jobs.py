@@ -132,6 +132,9 @@ def update(
     if schedules or no_schedule:
         editing.reschedule(api, found, schedules)
     if paused is not None:
+        from ccs.cli import budgets
+
+        budgets.forget_pause(api, found)
         api.update_job(found, {"paused": paused})
     after = api.job(found["id"])
     _warn(after)

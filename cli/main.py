@@ -34,6 +34,7 @@ class _Ccs(Lazy):
         "state": ("ccs.cli.overview", "Everything the server holds: jobs, tasks, profiles, runs, nodes."),
         "scheduler": ("ccs.cli.overview", "What is scheduled, and when it comes due."),
         "stats": ("ccs.cli.stats", "Runs, cost and turns of each job."),
+        "cost": ("ccs.cli.cost", "What jobs, tasks, profiles, models and days cost, estimated."),
         "debug": ("ccs.cli.debug", "Look inside: jobs, runs, transcripts, environments, settings."),
         "completion": ("ccs.cli.completion", "The script that completes ccs in bash, zsh or fish."),
     }

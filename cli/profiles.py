@@ -27,11 +27,21 @@ Secret = Annotated[
     ),
 ]
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the profile is for.")]
-
+PerDay = Annotated[
+    float | None,
+    typer.Option(
+        "--budget-per-day", min=0, metavar="USD", help="Estimated cost of all its jobs a day; then they are paused."
+    ),
+]
+PerMonth = Annotated[
+    float | None,
+    typer.Option("--budget-per-month", min=0, metavar="USD", help="The same for a month; 0 takes a budget away."),
+]
 Template = Annotated[
     str | None, typer.Option("--template", metavar="anthropic|zai|bedrock|vertex", help="What claude needs for it.")
 ]
 
+_BUDGETS = {"day": "budget_usd_per_day", "month": "budget_usd_per_month"}
 _PROFILES: Columns = {
     "NAME": "name",
     "VARIABLES": lambda p: sorted(p["variables"]),
@@ -63,6 +73,8 @@ def create(
     unset: Unset = None,
     secret: Secret = None,
     description: Description = None,
+    budget_per_day: PerDay = None,
+    budget_per_month: PerMonth = None,
     template: Template = None,
 ) -> None:
     """Create a profile; a template asks for what it needs."""
@@ -77,7 +89,8 @@ def create(
     if model:
         description = model.description if description is None else description
         env, secret = templates.filled(model, env or [], unset or [], secret or [])
-    data = environment.changed({"description": description or ""}, env, unset, secret)
+    budgets = environment.budgets(budget_per_day, budget_per_month)
+    data = environment.changed({"description": description or "", **budgets}, env, unset, secret)
     made = api.create_profile(name, data, provision.profile_type(api))
     say(f"created profile {name!r}; use it with: ccs jobs create --profile {name}")
     show_one(row(made), _text)
@@ -94,15 +107,18 @@ def update(
     secret: Secret = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", metavar="NAME", help="Forget a variable.")] = None,
     description: Description = None,
+    budget_per_day: PerDay = None,
+    budget_per_month: PerMonth = None,
 ) -> None:
     """Change a profile; what is not named stays, secrets too."""
     from ccs.cli import environment, lock, renaming
 
     api = Session.api()
-    if not (env or unset or secret or remove or name or description is not None):
+    budgets = environment.budgets(budget_per_day, budget_per_month)
+    if not (env or unset or secret or remove or budgets or name or description is not None):
         raise RequestError("nothing to change was named", "see: ccs profiles update --help")
     found = lookup.profile(api, profile)
-    change = environment.Change.read(env, unset, secret, remove, description)
+    change = environment.Change.read(env, unset, secret, remove, description, budgets)
     if name and name != found["name"]:
         renamed = renaming.rename(api, found, name, change.apply(found["data"]))
         show_one(row(lookup.profile(api, str(renamed["name"]))), _text)
@@ -138,6 +154,7 @@ def row(document: Json) -> Json:
         "description": data.get("description") or "",
         "variables": data.get("variables") or {},
         "secrets": sorted(data["secrets"]) if isinstance(data.get("secrets"), dict) else [],
+        **{field: data.get(field) for field in _BUDGETS.values()},
         "updated": document.get("updated"),
     }
 
@@ -148,6 +165,7 @@ def _text(profile: Json) -> str:
     head: dict[str, object] = {
         "Profile": f"{profile['name']}  ({profile['id']})",
         "Description": profile["description"],
+        "Budgets": [f"${profile[k]:g} per {p}" for p, k in _BUDGETS.items() if profile[k]],
         "Changed": views.ago(profile["updated"]),
     }
     return "\n".join(

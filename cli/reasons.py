@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from ccs.cli import advice, lookup, schedule, views
+from ccs.cli import advice, budgets, lookup, schedule, views
 from ccs.cli.api import Api, Json
 from ccs.cli.findings import Finding, fail, info, ranked, warn
 
@@ -16,7 +16,7 @@ _FINE = ("ok", "skipped")
 
 def of_job(api: Api, deployment: Json) -> list[Finding]:
     """Why a job did not run, the most important first."""
-    found = [*_contents(api, deployment), *_pause(deployment), *_place(api, deployment), *_times(deployment)]
+    found = [*_contents(api, deployment), *_pause(api, deployment), *_place(api, deployment), *_times(deployment)]
     found += [*_queue(api, deployment), *_last(api, deployment)]
     return ranked(found)
 
@@ -47,7 +47,12 @@ def _contents(api: Api, deployment: Json) -> Iterator[Finding]:
             yield fail("profile", f"there is no profile {profile!r}: its tasks fail", f"ccs profiles create {profile}")
 
 
-def _pause(deployment: Json) -> Iterator[Finding]:
+def _pause(api: Api, deployment: Json) -> Iterator[Finding]:
+    if deployment.get("paused") and (why := budgets.pause_of(api, deployment)):
+        remedy = f"wait, or raise it: {why.remedy}; a node resumes the job within a minute"
+        yield fail("paused", f"the job is paused because {why.sentence}", remedy)
+        return
+    yield from budgets.findings(api, deployment)
     if deployment.get("paused"):
         resume = f"ccs jobs update {deployment['name']!r} --resume"
         yield fail("paused", "the job is paused: its schedules do nothing", resume)

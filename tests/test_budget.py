@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -57,7 +58,11 @@ class World:
     flow_id: str = ""
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        answer = httpx.request(method, self.url + path, json=body, timeout=60)
+        for _ in range(20):
+            answer = httpx.request(method, self.url + path, json=body, timeout=60)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:  # SQLite has other things to do
+                break
+            time.sleep(0.5)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 

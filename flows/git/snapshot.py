@@ -29,6 +29,8 @@ class Status:
     """Those of the paths that are there, to be read."""
     gone: tuple[str, ...]
     """Those of the paths that the index has and the directory has not."""
+    untracked: tuple[str, ...]
+    """Those of the paths that git does not know."""
 
     @classmethod
     def of(cls, repository: Repository) -> "Status":
@@ -63,7 +65,7 @@ class Status:
         files = [path for path in untracked if not path.endswith("/")]
         return cls(
             tuple(sorted({*changed, *files})), tuple(nested), tuple(submodules), tuple(unmerged),
-            tuple(present + files), tuple(gone),
+            tuple(present + files), tuple(gone), tuple(files),
         )  # fmt: skip
 
 
@@ -175,12 +177,16 @@ def dirty(directory: Path) -> list[str]:
 
 
 def refusal(directory: Path) -> str | None:
-    """Why no task should start in a directory, and what to do; None when it is clean."""
+    """Why no task should start in a directory, and what to do; None when it is clean.
+
+    Files that git does not know are in nobody's way: no commit of a task has them.
+    """
     repository = Repository.at(directory)
     where = f"working directory {shown(directory)}"
     if name := repository.operation:
         return f"{where} is in the middle of a {name}: {_way_out(name)}, or set working_directory.allow_dirty"
-    if not (paths := dirty(directory)):
+    status = Status.of(repository)
+    if not (paths := sorted({*status.paths, *status.submodules} - set(status.untracked))):
         return None
     return (
         f"{where} has uncommitted changes ({naming(paths)}): commit or stash them, or set working_directory.allow_dirty"
