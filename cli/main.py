@@ -28,6 +28,7 @@ class _Ccs(Lazy):
         "runs": ("ccs.cli.runs", "Runs of jobs: state, result, logs."),
         "profiles": ("ccs.cli.profiles", "Profiles: the environment claude runs with."),
         "import-legacy": ("ccs.cli.legacy_folder", "Take over a data folder of claude-code-scheduler."),
+        "worktrees": ("ccs.cli.worktrees", "Worktrees of jobs in a repository of this machine."),
         "nodes": ("ccs.cli.nodes", "Nodes: the machines that execute runs."),
         "explain": ("ccs.cli.explain", "Why a job did not run, or a run ended as it did."),
         "open": ("ccs.cli.page", "The page of a job or run in the UI."),

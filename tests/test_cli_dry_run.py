@@ -124,7 +124,7 @@ def test_a_rehearsal_says_nothing_of_success(ccs: Cli, job: str) -> None:
 
 def test_every_verb_that_writes_can_be_rehearsed() -> None:
     command: Any = typer.main.get_command(root)
-    for noun in ("jobs", "tasks", "runs", "profiles", "nodes"):
+    for noun in ("jobs", "tasks", "runs", "profiles", "nodes", "worktrees"):
         verbs = command.get_command(None, noun).commands
         for name, verb in verbs.items():
             options = {o for p in verb.params for o in p.opts}

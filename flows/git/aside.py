@@ -81,9 +81,9 @@ def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str
     _restore(repository, snapshot, now, goal)
     if begun:
         _end(repository, begun, clean=snapshot.is_clean)
-    back = [_way_back(repository, snapshot, ref, parent, files)]
+    back = [_way_back(repository, snapshot, ref, parent, files)]  # last, on top of what is moved back
     for path in sorted({*nested, *(set(Status.of(repository).nested) - set(snapshot.nested))}):
-        back.append(_move(repository, ref, path))
+        back.insert(0, _move(repository, ref, path))
         files = [f for f in files if f != path.rstrip("/")] + [path]
     return _joined(inner, Aside(ref, commit, tuple(files), " && ".join(back)))
 
@@ -130,14 +130,15 @@ def _save(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Snaps
     """The commit with everything, and its parent: the difference of the two is what is set aside.
 
     The parent is the commit that is checked out; or, where that says too little, a commit of the goal, whose further
-    parents are what else there was: the files at the snapshot, and an index unlike all of them.
+    parents are what else there was: the files at the snapshot, and what the task staged and then changed again.
     """
     parents = [now.head] if now.head else []
     more = []
     if snapshot.files != snapshot.base:
         earlier = [snapshot.head] if snapshot.head else []
         more.append(_write(repository, snapshot.files, earlier, f"uncommitted before {whose}"))
-    if now.staged not in (now.base, now.files, goal.staged):
+    own = repository.difference(goal.staged, now.staged)  # staged by the task, and then changed again in the files?
+    if any(own[path][1] for path in own.keys() & repository.difference(now.staged, now.files).keys()):
         more.append(_write(repository, now.staged, parents, f"staged by {whose}"))
     if more:
         parents = [_write(repository, goal.files, [*parents, *more], f"beneath {whose}")]
@@ -222,18 +223,18 @@ def _submodules_aside(repository: Repository, snapshot: Snapshot, now: Snapshot,
         if not (place / ".git").exists():
             continue
         inner = Repository.at(place)
-        head = inner.head
+        head, inner_branch = inner.head, inner.branch
         tree = inner.tree_of(head)
-        start = Snapshot(str(place), head, inner.branch, "", base=tree, staged=tree, files=tree)
+        start = Snapshot(str(place), head, inner_branch, "", base=tree, staged=tree, files=tree)
         part = _set_aside(inner, start, name, whose)
-        if part:
-            done.append(replace(part, files=tuple(f"{path}/{file}" for file in part.files)))
         entry = was.get(path)
         if head and entry and entry[1] != head and path not in repository.difference(snapshot.base, now.base):
             ref = _keep(inner, f"{REFS}{name}-head", head)
             inner.git("checkout", "--quiet", "--detach", entry[1], timeout=LONG)
-            back = f"git -C {shlex.quote(str(place))} checkout --quiet {inner.branch or head}"
+            back = f"git -C {shlex.quote(str(place))} checkout --quiet {inner_branch or head}"
             done.append(Aside(ref, head, (path,), back))
+        if part:
+            done.append(replace(part, files=tuple(f"{path}/{file}" for file in part.files)))
     return done
 
 

@@ -166,7 +166,8 @@ def _write(file: Path, text: str) -> None:
             os.fsync(stream.fileno())
         fresh.rename(file)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         free = shutil.disk_usage(next(p for p in file.absolute().parents if p.exists())).free
         raise GitError(
             f"journal {shown(file)} cannot be written ({free / 1e9:.1f} GB free): {error.strerror or error}"
