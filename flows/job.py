@@ -53,7 +53,8 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
             return refusal
         _run_tasks(due, run)
     if (until := run.waits_until) is not None:
-        suspend(until, "; ".join(o.verdict.detail for o in run.outcomes.values() if o.waits_until))
+        waiting = dict.fromkeys(o.verdict.detail for o in run.outcomes.values() if o.waits_until)
+        suspend(until, "; ".join(waiting))
     return _final_state(chosen, run)
 
 

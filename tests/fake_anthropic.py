@@ -331,7 +331,8 @@ class FakeApi:
             if key is not None and not is_side(body, request.headers.get("user-agent", "")):
                 metadata = body.get("metadata") or {}
                 session = request.headers.get("x-claude-code-session-id") or str(metadata.get("user_id"))
-                plan = self.plans.setdefault((session, key), Plan(steps))
+                across = str(steps[0].get("across", "")) if steps else ""
+                plan = self.plans.setdefault(("", across) if across else (session, key), Plan(steps))
                 plan.served += 1
                 step = next(plan.steps, None)
                 if step is not None:

@@ -14,6 +14,8 @@ SCENARIOS
     The session is the X-Claude-Code-Session-Id header (or metadata.user_id).
     A new turn with the very same marker in the same session goes on where the
     counter stood: make it different, e.g. with "id", or POST /__fake/reset.
+    With "across": NAME in the first step, the steps are counted over all
+    sessions that have such a name: a second attempt meets what comes next.
     A sub-agent's prompt may hold a marker of its own (nest it: the outer JSON
     escapes it), and then has its own counter.
     For prompts that cannot be changed there are rules: a list of
