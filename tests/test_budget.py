@@ -299,6 +299,25 @@ def test_a_raised_budget_resumes_the_job(world: World) -> None:
     assert not world.deployment()["paused"]
 
 
+def test_a_node_that_cannot_look_goes_on(no_server: None) -> None:
+    async def go() -> None:
+        async with get_client() as client:
+            resumption = Resumption()
+            await resumption.attend(client)
+            await resumption.attend(client)  # not yet due again
+
+    asyncio.run(go())
+
+
+def test_a_record_changed_by_hand_is_no_obstacle(world: World) -> None:
+    body = {"name": f"ccs_paused_{uuid4().hex}", "value": {"kind": "job"}, "tags": ["ccs_paused"]}
+    world.ask("POST", "/variables/", body)
+    budget = world.budget(budget_usd_per_day=5)
+    budget.settle(budget.reserve(a_task(), Stop()), 5)
+    world.resume(NOON + timedelta(days=1))
+    assert not world.deployment()["paused"]
+
+
 def test_a_profile_is_shared_and_leaves_something_for_other_jobs(world: World) -> None:
     name, limits = f"p-{uuid4().hex[:8]}", Limits(budget_usd_per_day=4)
     one, other = world.budget(budget_usd_per_day=3), world.budget()
