@@ -236,7 +236,8 @@ class NodeWorker(ProcessWorker):
                 run = self._supervised[flow_run.id] = _Supervised(context)
                 stop = _PromptStop(context.process_manager, run)
                 context._cancellation_manager._process_manager = cast(ProcessManager, stop)
-                launch = partial(self._launch, configuration, _resolved(path), context)
+                where = await asyncio.to_thread(Path(path).resolve)
+                launch = partial(self._launch, configuration, where, context)
                 starter = _Starter(run, launch, self.get_flow_run_logger(flow_run))
                 executor = context.create_executor(
                     flow_run, starter, resolve_flow=load_flow_from_flow_run, propose_submitting=False
@@ -396,7 +397,3 @@ class _Starter:
                 run.signal(signal.SIGKILL)
                 await asyncio.to_thread(sweep.end_run, str(flow_run.id))
             run.over.set()
-
-
-def _resolved(path: Path | str) -> Path:
-    return Path(path).resolve()

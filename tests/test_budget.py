@@ -1,116 +1,35 @@
-"""Budgets on a real server: nobody passes them together, and a job of which nothing is left is paused for a while."""
+"""Budgets on a real server: nobody passes them together, and a used up one pauses the job."""
 
-import asyncio
 import json
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from budget_world import NOON, Limits, World, a_job, a_task, a_world, no_server
 
-from ccs.deployments.resume import Resumption
 from ccs.flows.budget import Allowance, Budget, BudgetSpent, Stopped
 from ccs.flows.claude.stop import Stop
-from ccs.flows.ledger import Ledger, LedgerError
-from ccs.flows.spec import Job, Task, WorkingDirectory
-from ccs.flows.sums import MICRO, Period, Scope, Sums, UsedUp, micro
-
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@dataclass
-class Clock:
-    """The server's clock, set by hand."""
-
-    now: datetime = NOON
-
-    def __call__(self, _: httpx.Response) -> datetime:
-        return self.now
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The budgets of a profile."""
-
-    budget_usd_per_day: float | None = None
-    budget_usd_per_month: float | None = None
-
-
-@dataclass
-class World:
-    """A server with a deployment, and budgets on it."""
-
-    url: str
-    job_id: str
-    clock: Clock = field(default_factory=Clock)
-    flow_id: str = ""
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        for _ in range(20):
-            answer = httpx.request(method, self.url + path, json=body, timeout=60)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:  # SQLite has other things to do
-                break
-            time.sleep(0.5)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    def run(self, state: str = "RUNNING") -> str:
-        body = {"flow_id": self.flow_id, "deployment_id": self.job_id, "state": {"type": state}}
-        return str(self.ask("POST", "/flow_runs/", body)["id"])
-
-    def budget(self, run: str = "", spent: dict[str, float] | None = None, **job: Any) -> Budget:
-        return Budget(a_job(**job), run or self.run(), self.job_id, spent, clock=self.clock)
-
-    def deployment(self) -> Any:
-        return self.ask("GET", f"/deployments/{self.job_id}")
-
-    def sums(self, scope: Scope | None = None) -> Sums:
-        with get_client(sync_client=True) as client:
-            return Ledger(client, scope or Scope.of_job("nightly", self.job_id), self.clock).change(lambda sums: sums)
-
-    def variables(self, tag: str) -> list[Any]:
-        found: list[Any] = self.ask("POST", "/variables/filter", {"variables": {"tags": {"all_": [tag]}}})
-        return found
-
-    def resume(self, now: datetime) -> None:
-        async def go() -> None:
-            async with get_client() as client:
-                await Resumption().resume_due(client, now)
-
-        asyncio.run(go())
-
-
-def a_job(**fields: Any) -> Job:
-    return Job(name="nightly", working_directory=WorkingDirectory(path="/repo"), **fields)
-
-
-def a_task(name: str = "one", **fields: Any) -> Task:
-    return Task(name=name, prompt="Work.", **fields)
+from ccs.flows.sums import MICRO, Period, Scope, Sums, micro
 
 
 @pytest.fixture
 def world(server_url: str) -> Iterator[World]:
-    with temporary_settings({PREFECT_API_URL: server_url}):
-        world = World(server_url, "")
-        world.flow_id = world.ask("POST", "/flows/", {"name": "job"})["id"]
-        schedule = {"schedule": {"cron": "0 0 * * *", "timezone": "UTC"}, "active": True}
-        job = a_job(budget_usd_per_day=5).model_dump(mode="json")
-        body = {"name": f"nightly-{uuid4()}", "flow_id": world.flow_id, "parameters": {"job": job}}
-        world.job_id = world.ask("POST", "/deployments/", {**body, "schedules": [schedule]})["id"]
+    with a_world(server_url) as world:
         yield world
-        world.ask("DELETE", f"/deployments/{world.job_id}")
+
+
+@pytest.fixture
+def unreachable() -> Iterator[None]:
+    with no_server():
+        yield
 
 
 def spent(world: World, period: Period = Period.DAY) -> float:
@@ -120,13 +39,7 @@ def spent(world: World, period: Period = Period.DAY) -> float:
 # without a server
 
 
-@pytest.fixture
-def no_server() -> Iterator[None]:
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        yield
-
-
-@pytest.mark.usefixtures("no_server")
+@pytest.mark.usefixtures("unreachable")
 class TestBudgetsOfTheRun:
     """What lives in the process asks nobody."""
 
@@ -205,22 +118,6 @@ class TestBudgetsOfTheRun:
             self.budget(budget_usd_per_day=1).reserve(a_task(), Stop())
 
 
-def test_sums_begin_anew_with_a_day_and_a_month_and_never_go_back() -> None:
-    sums = Sums(NOON.date()).hold("run", "a", 5).settle("run", "a", 3).hold("run", "b", 4)
-    tomorrow = sums.on(NOON.date() + timedelta(days=1))
-    assert (tomorrow.spent, tomorrow.held_in_all) == ({Period.DAY: 0, Period.MONTH: 3}, 4)
-    december = sums.on(NOON.date() + timedelta(days=10))
-    assert december.spent == {Period.DAY: 0, Period.MONTH: 0}
-    assert tomorrow.on(NOON.date()) is tomorrow  # a node whose clock is behind
-    assert Sums.load(json.loads(json.dumps(sums.dump()))) == sums
-
-
-def test_a_month_ends_with_its_last_day() -> None:
-    assert Period.MONTH.end(datetime(2026, 1, 31).date()) == datetime(2026, 2, 1, tzinfo=UTC)
-    assert Period.MONTH.end(datetime(2026, 12, 1).date()) == datetime(2027, 1, 1, tzinfo=UTC)
-    assert Period.DAY.end(datetime(2026, 12, 31).date()) == datetime(2027, 1, 1, tzinfo=UTC)
-
-
 # on the server
 
 
@@ -257,46 +154,6 @@ def test_a_used_up_budget_says_so_and_pauses_the_job_until_the_day_is_over(world
     world.resume(NOON + timedelta(hours=12))
     assert not world.deployment()["paused"]
     assert not [v for v in world.variables("ccs_paused") if world.job_id.replace("-", "") in v["name"]]
-
-
-def test_a_run_due_as_the_budget_returns_is_not_lost(world: World) -> None:
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    world.clock.now = today - timedelta(hours=1)
-    budget = world.budget(budget_usd_per_day=5)
-    budget.settle(budget.reserve(a_task(), Stop()), 5)
-    world.resume(today + timedelta(seconds=45))
-    where = {"deployments": {"id": {"any_": [world.job_id]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
-    due = {run["expected_start_time"] for run in world.ask("POST", "/flow_runs/filter", where)}
-    assert today in {datetime.fromisoformat(time) for time in due}
-
-
-def test_a_pause_of_the_user_stays(world: World) -> None:
-    world.ask("POST", f"/deployments/{world.job_id}/pause_deployment")
-    budget = world.budget(budget_usd_per_day=5)
-    budget.settle(budget.reserve(a_task(), Stop()), 5)
-    world.resume(NOON + timedelta(days=2))
-    assert world.deployment()["paused"]
-
-
-def test_a_job_its_user_has_resumed_is_forgotten(world: World) -> None:
-    budget = world.budget(budget_usd_per_day=5)
-    budget.settle(budget.reserve(a_task(), Stop()), 5)
-    world.ask("POST", f"/deployments/{world.job_id}/resume_deployment")
-    later = datetime.now(UTC) + timedelta(minutes=5)
-    world.resume(later)
-    world.ask("POST", f"/deployments/{world.job_id}/pause_deployment")  # now it is the user's
-    world.resume(later + timedelta(days=40))
-    assert world.deployment()["paused"]
-
-
-def test_a_raised_budget_resumes_the_job(world: World) -> None:
-    budget = world.budget(budget_usd_per_day=5)
-    budget.settle(budget.reserve(a_task(), Stop()), 5)
-    job = a_job(budget_usd_per_day=10).model_dump(mode="json")
-    world.ask("PATCH", f"/deployments/{world.job_id}", {"parameters": {"job": job}})
-    assert world.deployment()["paused"]
-    world.resume(NOON)
-    assert not world.deployment()["paused"]
 
 
 def test_a_profile_is_shared_and_leaves_something_for_other_jobs(world: World) -> None:
@@ -415,59 +272,9 @@ def test_processes_killed_in_the_middle_do_not_let_others_pass_the_limit(world: 
     assert 0.99 <= spent(world) <= 1
 
 
-# the ledger's rules
-
-
-def a_ledger(world: World, scope: Scope) -> Callable[[Callable[[Sums], Sums]], Sums]:
-    def change(step: Callable[[Sums], Sums]) -> Sums:
-        with get_client(sync_client=True) as client:
-            return Ledger(client, scope, world.clock).change(step)
-
-    return change
-
-
-def test_who_follows_a_state_that_others_have_left_behind_tries_again(world: World) -> None:
-    scope = Scope.of_profile(f"p-{uuid4().hex[:8]}")
-    change = a_ledger(world, scope)
-    change(lambda sums: sums.hold("run", "first", 1))
-    dawdled = False
-
-    def step(sums: Sums) -> Sums:
-        nonlocal dawdled
-        if not dawdled:  # while this one thinks, others go on twice; then the next number is free again
-            dawdled = True
-            change(lambda now: now.hold("run", "second", 2))
-            change(lambda now: now.hold("run", "third", 3))
-        return sums.hold("run", "fourth", 4)
-
-    assert change(step).held == {"run": {"first": 1, "second": 2, "third": 3, "fourth": 4}}
-    assert change(lambda sums: sums).held_in_all == 10
-    assert len(world.variables(scope.tag)) == 1
-
-
-def test_what_a_killed_one_left_behind_is_cleared_away(world: World) -> None:
-    scope = Scope.of_profile(f"p-{uuid4().hex[:8]}")
-    change = a_ledger(world, scope)
-    change(lambda sums: sums.hold("run", "first", 1))
-    (state,) = world.variables(scope.tag)
-    follower = Sums.load(state["value"]).hold("run", "second", 2)  # made, and then its maker died
-    number = int(state["name"].rpartition("_v")[2]) + 1
-    body = {"name": f"{scope.tag}_v{number:010}", "value": follower.dump(), "tags": [scope.tag]}
-    world.ask("POST", "/variables/", body)
-    assert change(lambda sums: sums.settle("run", "first", 1)).held == {"run": {"second": 2}}
-    assert len(world.variables(scope.tag)) == 1
-
-
-def test_sums_changed_by_hand_are_named(world: World) -> None:
-    scope = Scope.of_profile(f"p-{uuid4().hex[:8]}")
-    world.ask("POST", "/variables/", {"name": f"{scope.tag}_v0", "value": {"date": "2026-11-21"}, "tags": [scope.tag]})
-    with pytest.raises(LedgerError, match=r"was changed by hand .*: delete it"):
-        a_ledger(world, scope)(lambda sums: sums)
-
-
 def test_more_than_fit_into_a_variable_wait_for_their_turn(world: World) -> None:
     budget = world.budget(budget_usd_per_day=100)
-    fill = a_ledger(world, Scope.of_job("nightly", world.job_id))
+    fill = world.ledger(Scope.of_job("nightly", world.job_id))
     fill(lambda sums: next(s for n in range(1000) if len(json.dumps((s := many(sums, n)).dump())) > 4880))
     with pytest.raises(BudgetSpent, match="other attempts still hold"):
         budget.reserve(a_task(), Stop(), patience=0)
@@ -477,10 +284,3 @@ def many(sums: Sums, count: int) -> Sums:
     for number in range(count):
         sums = sums.hold("00000000-0000-0000-0000-000000000000", f"abcd-{number}", 1)
     return sums
-
-
-def test_a_record_of_a_pause_survives_the_server() -> None:
-    why = UsedUp("job", "nightly", Period.DAY, 5 * MICRO, micro(5.02), NOON)
-    assert UsedUp.load(json.loads(json.dumps(why.dump()))) == why
-    with pytest.raises(ValueError, match="no record of a paused job"):
-        UsedUp.load({"kind": "job"})

@@ -4,10 +4,13 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from node_world import Node, World, kill, living, until
+
+from ccs.flows.sums import PAUSED, Period, UsedUp, paused_name
 
 COLD = f"{sys.executable} -m prefect.engine"
 
@@ -114,3 +117,15 @@ def test_a_run_survives_the_zygote_and_the_next_run_gets_a_new_one(world: World,
     run = world.start("look", out=str(tmp_path / "seen"))
     assert world.ends(run) == "COMPLETED"
     assert json.loads((tmp_path / "seen").read_text())["title"] == f"ccs:{run[:8]}"
+
+
+def test_a_node_resumes_a_job_whose_budget_is_there_again(world: World) -> None:
+    flow = world.api.post("/flows/", json={"name": "job"}).json()["id"]
+    body = {"name": f"poor-{world.pool}", "flow_id": flow, "paused": True}
+    job = world.api.post("/deployments/", json=body).json()["id"]
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    why = UsedUp("job", "poor", Period.DAY, 5_000_000, 5_020_000, yesterday)
+    record = {"name": paused_name(job), "value": why.dump(), "tags": [PAUSED]}
+    assert world.api.post("/variables/", json=record).status_code == 201
+    with world.node("generous"):
+        until(lambda: not world.api.get(f"/deployments/{job}").json()["paused"], "the job goes on")
