@@ -11,7 +11,7 @@ import pytest
 from claude_fixtures import KEY, Bench, processes_with
 from fake_anthropic import FakeApi, marker
 
-from ccs.flows.claude.events import ApiRetry, Event, Finished, Init, Said, ToolCall, ToolResult
+from ccs.flows.claude.events import Answered, ApiRetry, Event, Finished, Init, Said, ToolCall, ToolResult
 from ccs.flows.claude.verdict import Reason
 
 OAUTH = {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-made-up-0123456789"}
@@ -49,7 +49,8 @@ def test_an_answer_is_a_success_with_its_figures(bench: Bench) -> None:
     assert 0 < report.duration_seconds < 60
     assert (report.survivors_killed, report.warnings, report.stderr) == (0, (), None)
     assert isinstance(bench.events[0], Init)
-    assert Said("It is said.") in bench.events
+    assert bench.events[1:3] == [Answered("claude-sonnet-5-5"), Said("It is said.")]
+    assert report.progress == 1
     assert isinstance(bench.events[-1], Finished)
 
 
@@ -140,6 +141,34 @@ def test_a_failure_that_claude_gets_over_is_none(bench: Bench) -> None:
     assert [event.status for event in bench.events if isinstance(event, ApiRetry)] == [529]
 
 
+def test_a_login_that_is_refused_twice_is_not_tried_for_minutes(bench: Bench, api: FakeApi) -> None:
+    api.reset()
+    report = bench.run("hi " + always(status=401), values={"CLAUDE_CODE_MAX_RETRIES": "10"})
+    assert (report.verdict.reason, report.verdict.is_transient, report.progress) == (Reason.AUTH, False, 0)
+    assert "refused the key or token twice in a row: put a valid key" in report.verdict.detail
+    assert len([event for event in bench.events if isinstance(event, ApiRetry)]) == 2
+    assert not [event for event in bench.events if isinstance(event, Answered)]
+    assert processes_with(report.session_id) == set()
+
+
+@pytest.mark.parametrize(
+    "failures",
+    [[{"status": 401}], [{"status": 401}, {"status": 529}, {"status": 401}], [{"status": 500}, {"status": 503}]],
+)
+def test_a_hiccup_is_left_to_the_patience_of_claude(bench: Bench, failures: list[dict[str, Any]]) -> None:
+    report = bench.run("hi " + marker(*failures, {"text": "fine"}), values={"CLAUDE_CODE_MAX_RETRIES": "10"})
+    assert (report.verdict.reason, report.text) == (Reason.OK, "fine")
+    told = [type(event) for event in bench.events if isinstance(event, ApiRetry | Answered)]
+    assert told == [ApiRetry] * len(failures) + [Answered]
+
+
+def test_refused_logins_of_different_requests_are_not_in_a_row(bench: Bench) -> None:
+    refused: dict[str, Any] = {"status": 401}
+    work = {"tool": "Bash", "input": {"command": "echo hi"}}
+    prompt = "hi " + marker(refused, work, refused, work, refused, {"text": "fine"})
+    assert bench.run(prompt, values={"CLAUDE_CODE_MAX_RETRIES": "10"}).verdict.ok
+
+
 def test_without_a_login_the_reason_is_auth(bench: Bench) -> None:
     report = bench.run("hi", values={"ANTHROPIC_API_KEY": ""})
     assert report.verdict.reason is Reason.AUTH
@@ -149,6 +178,12 @@ def test_without_a_login_the_reason_is_auth(bench: Bench) -> None:
 def test_a_usage_limit_says_when_it_ends(bench: Bench) -> None:
     report = bench.run("hi " + always(status=429, headers=REJECTED), values=OAUTH)
     assert (report.verdict.reason, report.resets_at) == (Reason.USAGE_LIMIT, 1900000000)
+
+
+def test_a_limit_without_an_end_says_so(bench: Bench) -> None:
+    report = bench.run("hi " + always(status=429))
+    assert (report.verdict.reason, report.verdict.is_transient, report.resets_at) == (Reason.USAGE_LIMIT, False, None)
+    assert "the API did not say when the limit ends" in report.verdict.detail
 
 
 def test_turns_and_budget_are_limits_of_their_own(bench: Bench) -> None:
@@ -212,11 +247,6 @@ def test_a_prompt_may_have_five_megabytes(bench: Bench) -> None:
     assert report.lines > 1
 
 
-def test_an_answer_that_looks_like_an_error_is_an_answer(bench: Bench) -> None:
-    report = bench.run("hi " + marker({"text": "API Error: 529. You've hit your usage limit. Not logged in"}))
-    assert report.verdict.ok
-
-
 def test_floods_pass_whole(bench: Bench) -> None:
     report = bench.run("much " + marker({"text_bytes": 5_000_000}))
     assert report.verdict.ok
@@ -232,6 +262,13 @@ def test_a_silent_api_is_an_idle_timeout(bench: Bench, when: str) -> None:
     assert "no output for 1.5 s: the API is silent" in report.verdict.detail
     assert report.usage.is_partial
     assert processes_with(report.session_id) == set()
+
+
+def test_tries_without_an_answer_are_silence_too(bench: Bench) -> None:
+    values = {"CLAUDE_CODE_MAX_RETRIES": "10", "API_TIMEOUT_MS": "1000"}
+    report = bench.run("wait " + always(hang="before"), idle_timeout=5, values=values)
+    assert (report.verdict.reason, report.verdict.is_transient) == (Reason.TIMEOUT_IDLE, True)
+    assert [event for event in bench.events if isinstance(event, ApiRetry)]
 
 
 def test_an_attempt_that_takes_too_long_is_stopped(bench: Bench) -> None:

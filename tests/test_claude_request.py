@@ -45,10 +45,15 @@ def files(home: Path) -> dict[str, Path]:
     return {path.stem: path for path in home.glob(".claude/projects/*/*.jsonl")}
 
 
+def last_request(api: FakeApi) -> dict[str, Any]:
+    assert api.dump is not None
+    body: dict[str, Any] = json.loads(max(api.dump.iterdir()).read_text())["body"]
+    return body
+
+
 def conversation(api: FakeApi) -> str:
     """What the model was told in the last request."""
-    assert api.dump is not None
-    return json.dumps(json.loads(max(api.dump.iterdir()).read_text())["body"]["messages"])
+    return json.dumps(last_request(api)["messages"])
 
 
 def home_of_its_own(bench: Bench) -> Path:
@@ -73,6 +78,25 @@ def test_a_fork_has_an_id_of_its_own_and_leaves_the_session_as_it_is(bench: Benc
     assert "say alpha" in conversation(api)
     assert set(files(bench.home)) == {first.session_id, second.session_id}
     assert files(bench.home)[first.session_id].read_bytes() == before
+
+
+@pytest.mark.parametrize("forks", [False, True])
+def test_a_session_keeps_the_system_prompt_it_began_with_but_not_its_model(
+    bench: Bench, api: FakeApi, forks: bool
+) -> None:
+    first = bench.run(say("alpha"), append_system_prompt="Be FIRST.", model="haiku")
+    own = str(uuid.uuid4()) if forks else first.session_id
+    again: dict[str, Any] = {
+        "resume": first.session_id,
+        "fork": forks,
+        "session_id": own,
+        "append_system_prompt": "Be SECOND.",
+    }
+    report = bench.run(say("beta"), **again)
+    assert report.models == ("claude-sonnet-5-5",)
+    system = json.dumps(last_request(api)["system"])
+    assert "Be FIRST." in system
+    assert "Be SECOND." not in system
 
 
 def test_a_session_is_found_by_its_id_from_any_directory(bench: Bench, api: FakeApi) -> None:

@@ -26,6 +26,9 @@ from ccs.flows.claude.verdict import Reason, Verdict
 LINGER = 120.0
 """Seconds a process may live on after its last result before it is stopped; the result still counts."""
 
+MAX_REFUSED_LOGINS = 2
+"""Refusals of the key or token in a row that are enough; claude itself goes on trying for three minutes."""
+
 _CHUNK = 1 << 20
 _TICK = 1.0  # seconds between looks at the clock; an exception raised from another thread needs some, too
 _GUARD_PATIENCE = GRACE + 20.0
@@ -125,9 +128,9 @@ class _Attempt:
             data = os.read(descriptor, _CHUNK)
         except BlockingIOError:
             return None
-        if name == "stdout" and data:
-            self.clocks.heard()
         self.story.push(name, data)
+        if name == "stdout" and data and not self.story.facts.unanswered:
+            self.clocks.heard()  # each try on a silent API takes minutes, and ends with a line that is no sign of life
         return len(data)
 
     def look_at_clocks(self, process: GuardedProcess) -> None:
@@ -138,10 +141,15 @@ class _Attempt:
             if time.monotonic() - self.halted_at > _GUARD_PATIENCE:
                 process.abandon()
             return
-        due: Halt | None = self.stop.reason
-        due = due or ("unknown_command" if is_unknown_command(self.story.facts, self.request) else self.clocks.due())
+        due = self.stop.reason or self.futility() or self.clocks.due()
         if due:
             self.bring_down(process, due)
+
+    def futility(self) -> Halt | None:
+        """Why nothing will come of this attempt, or None."""
+        if is_unknown_command(self.story.facts, self.request):
+            return "unknown_command"
+        return "auth" if self.story.facts.refused_logins >= MAX_REFUSED_LOGINS else None
 
     def bring_down(self, process: GuardedProcess, halt: Halt) -> None:
         if halt not in ("cancelled", "unknown_command") and self.clocks.finished:

@@ -38,6 +38,13 @@ class Init:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """The API has answered properly for the first time in this attempt; comes before what it said."""
+
+    model: str
+
+
+@dataclass(frozen=True)
 class Said:
     """A text of the model; a synthetic one is claude's own, about an error."""
 
@@ -117,7 +124,7 @@ class Finished:
     duration_seconds: float
 
 
-Event = Init | Said | ToolCall | ToolResult | Denied | ApiRetry | RateLimit | Notice | Noise | Finished
+Event = Init | Answered | Said | ToolCall | ToolResult | Denied | ApiRetry | RateLimit | Notice | Noise | Finished
 
 
 def events_of(record: Record) -> Iterator[Event]:

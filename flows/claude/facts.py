@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from ccs.flows.claude.events import tool_summary
 from ccs.flows.claude.stream import Record
-from ccs.flows.claude.usage import Usage, announced, spent_until
+from ccs.flows.claude.usage import Usage, announced, by_model, spent_until
 
 _NOTHING = Record({})
 
@@ -26,6 +26,8 @@ class Facts:
         self.turn_open = False  # something began after the last result
         self.api_error: Record = _NOTHING  # the line by which claude reports a failed request
         self.rejection: Record = _NOTHING  # what a rejected rate limit said
+        self.refused_logins = 0  # in a row, so far; claude tries again by itself
+        self.unanswered = False  # the last news is that a request got no answer and is sent again
         self.denials: dict[str, Denial] = {}
         self.lines = 0
         self.last_noise = ""
@@ -53,16 +55,21 @@ class Facts:
     @property
     def models(self) -> tuple[str, ...]:
         """The models that took part, in the order they appeared."""
-        usage = self.result.record("modelUsage").fields if self.result else {}
-        return tuple(dict.fromkeys([*self._models, *usage]))
+        return tuple(self._models)
 
     def observe(self, record: Record) -> None:
         """Take in one record; unknown ones change nothing."""
+        self.unanswered = False
         match record.text("type"), record.text("subtype"):
             case "system", "init":
                 if not self.init.fields:
                     self.init = record
                 self.turn_open, self.api_error = True, _NOTHING
+            case "system", "api_retry":
+                status = record.integer("error_status")
+                refused = status in (401, 403) or record.text("error") == "authentication_failed"
+                self.refused_logins = self.refused_logins + 1 if refused else 0
+                self.unanswered = not status
             case "system", "permission_denied":
                 key = record.text("tool_use_id") or f"line {self.lines}"
                 self.denials.setdefault(key, Denial(record.text("tool_name"), record.text("message")))
@@ -78,7 +85,9 @@ class Facts:
             case "result", _:
                 self.result, self.turn_open = record, False
                 self.spent = spent_until(record, self.spent)
+                self._models |= dict.fromkeys(by_model(record).fields)
                 self._announced.clear()
+                self.refused_logins = 0
                 self._calls.clear()
                 for denial in record.records("permission_denials"):
                     key = denial.text("tool_use_id") or f"line {self.lines} {len(self.denials)}"
@@ -95,6 +104,7 @@ class Facts:
             return
         if message.text("model"):
             self._models[message.text("model")] = None
+        self.refused_logins = 0
         self._replies.add(message.text("id"))
         self._announced[message.text("id")] = message.record("usage")
         for block in message.records("content"):

@@ -75,7 +75,7 @@ def _halted(halt: Halt, running: str | None, facts: Facts, request: Request) -> 
                 is_transient=True,
             )
         case "auth":
-            return Verdict(Reason.AUTH, f"the API refuses the key or token again and again: {ADVICE}")
+            return Verdict(Reason.AUTH, f"the API refused the key or token twice in a row: {ADVICE}")
         case _:
             hint = ": raise idle_timeout if the tool needs longer" if running else ": the API is silent"
             return Verdict(

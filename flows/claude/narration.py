@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from ccs.flows.claude.events import (
+    Answered,
     ApiRetry,
     Denied,
     Event,
@@ -35,6 +36,8 @@ def _line(event: Event) -> str | None:
                 f"claude {event.version} began session {event.session_id}: model {event.model}, "
                 f"permissions {event.permission_mode}{key}"
             )
+        case Answered():
+            return None
         case Said():
             return _indent(event.nested) + _cut(event.text)
         case ToolCall():

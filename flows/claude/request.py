@@ -30,8 +30,9 @@ class Request:
     `resume` is the id of a session to go on from, which `claude` looks for below its HOME, whatever the working
     directory was; or the path of the session's file, anywhere. A resumed session grows in the file it was found in; a
     fork begins a file of its own below HOME, in the folder of the working directory, and leaves the other as it is.
-    The file must be named after the session, or else `claude` would write a second one beside it. `claude` does not
-    keep two processes from going on with one session at the same time, which tears it in two.
+    The file must be named after the session, or else `claude` would write a second one beside it. Both keep the
+    system prompt the session began with, whatever `append_system_prompt` says now, but not its model. `claude` does
+    not keep two processes from going on with one session at the same time, which tears it in two.
 
     An `is_command` prompt starts with `/` and must be known to
     `claude` in that working directory; any other prompt is text, whatever it starts with.

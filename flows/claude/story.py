@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ccs.flows.claude.events import Event, Noise, Notice, events_of
+from ccs.flows.claude.events import Answered, Event, Noise, Notice, events_of
 from ccs.flows.claude.facts import Facts
 from ccs.flows.claude.stream import LineFramer, Record
 from ccs.flows.claude.transcript import MAX_STDERR, LineFile
@@ -76,7 +76,10 @@ class Story:
             self.facts.last_noise = _text(safe[:_TAIL_LINE])
             self._make_noise(Noise(self.facts.last_noise))
             return
+        was_silent = not self.facts.replies
         self.facts.observe(record)
+        if was_silent and self.facts.replies:
+            self._emit(Answered(record.record("message").text("model")))
         for event in events_of(record):
             self._emit(event)
 

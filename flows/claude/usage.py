@@ -1,7 +1,7 @@
 """What a process spent: cost and tokens."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from ccs.flows.claude.stream import Record
@@ -32,23 +32,21 @@ class Usage:
         )
 
 
+def by_model(result: Record) -> Record:
+    """What each model took since the result before; over the whole session, if claude tells nothing else."""
+    return result.record(SINCE if SINCE in result.fields else "modelUsage")
+
+
 def spent_until(result: Record, before: Usage) -> Usage:
     """What the process spent up to a result, given what it spent up to the result before.
 
     The totals of a result count from the beginning of the session: on resume, and in a fork, they hold what other
     processes spent. They are used only when claude tells nothing else.
     """
+    usage = _sum(by_model(result))
     if SINCE in result.fields:
-        return before + _of_models(result.record(SINCE))
-    total = _of_models(result.record("modelUsage"))
-    return Usage(
-        result.number("total_cost_usd") or 0.0,
-        False,
-        total.input_tokens,
-        total.output_tokens,
-        total.cache_read_tokens,
-        total.cache_creation_tokens,
-    )
+        return before + usage
+    return replace(usage, cost_usd=result.number("total_cost_usd") or 0.0)
 
 
 def announced(replies: Iterable[Record]) -> Usage:
@@ -64,8 +62,8 @@ def announced(replies: Iterable[Record]) -> Usage:
     )
 
 
-def _of_models(by_model: Record) -> Usage:
-    models = [by_model.record(name) for name in by_model.fields]
+def _sum(of_models: Record) -> Usage:
+    models = [of_models.record(name) for name in of_models.fields]
     return Usage(
         sum(model.number("costUSD") or 0.0 for model in models),
         False,
