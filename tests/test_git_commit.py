@@ -1,4 +1,4 @@
-"""Snapshots and commits: what a task changed is committed, and nothing that somebody else had begun."""
+"""Commits: what a task changed is committed, and nothing that somebody else had begun."""
 
 import os
 import subprocess
@@ -9,10 +9,10 @@ import pytest
 from git_world import commit as committed_by_hand
 from git_world import git, hook, repository, status, write
 
-from ccs.flows.git.command import GitError, naming
+from ccs.flows.git.command import GitError
 from ccs.flows.git.commit import Committed, commit
 from ccs.flows.git.message import Origin
-from ccs.flows.git.snapshot import Snapshot, changes, dirty, refusal
+from ccs.flows.git.snapshot import Snapshot, changes, dirty
 
 ORIGIN = Origin(
     job="nightly", task="tidy up", run="0191-run", session="abc-session", result="# Tidied **all** files\n\nx"
@@ -38,50 +38,6 @@ def in_commit(repo: Path, revision: str = "HEAD") -> list[str]:
 
 def done(repo: Path, snapshot: Snapshot, author: str = "") -> Committed:
     return commit(snapshot, ORIGIN, author)
-
-
-def test_a_clean_directory_is_not_refused(repo: Path) -> None:
-    write(repo, **{"noise.log": "ignored"})
-    (repo / "empty").mkdir()
-    assert dirty(repo) == []
-    assert refusal(repo) is None
-    assert Snapshot.take(repo).is_clean
-
-
-def test_uncommitted_changes_are_named(repo: Path) -> None:
-    write(repo, **{"a.txt": "two\n", "new.txt": "n", "dir/deep/new.txt": "n"})
-    git(repo, "rm", "-q", "--cached", "b.txt")
-    (repo / "tool.sh").unlink()
-    assert dirty(repo / "dir") == ["a.txt", "b.txt", "dir/deep/new.txt", "new.txt", "tool.sh"]
-    assert refusal(repo / "dir") == (
-        f"working directory {repo / 'dir'} has uncommitted changes (a.txt, b.txt and 3 more): "
-        "commit or stash them, or set working_directory.allow_dirty"
-    )
-    assert not Snapshot.take(repo).is_clean
-
-
-def test_names_in_a_sentence_are_on_one_line() -> None:
-    assert naming(["a\nb"]) == "a\\nb"
-    assert naming(["a", "b", "c"]) == "a, b and c"
-    assert naming(list("abcde")) == "a, b and 3 more"
-
-
-def test_a_rebase_under_way_is_refused(repo: Path) -> None:
-    committed_by_hand(repo, **{"a.txt": "two\n"})
-    git(repo, "rebase", "-q", "-i", "HEAD~1", GIT_SEQUENCE_EDITOR="sed -i 1s/pick/edit/")
-    assert "in the middle of a rebase: finish it with `git rebase --continue`" in str(refusal(repo))
-
-
-def test_a_snapshot_leaves_no_trace(repo: Path) -> None:
-    write(repo, **{"a.txt": "two\n", "new.txt": "n"})
-    git(repo, "add", "a.txt")
-    write(repo, **{"a.txt": "three\n"})
-    before = (status(repo), (repo / ".git/index").read_bytes())
-    snapshot = Snapshot.take(repo)
-    assert (status(repo), (repo / ".git/index").read_bytes()) == before
-    assert changes(snapshot) == []
-    assert Snapshot.from_json(snapshot.to_json()) == snapshot
-    assert list((repo / ".git/ccs").iterdir()) == []
 
 
 def test_all_kinds_of_changes_are_seen_and_committed(repo: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccs.flows.git import locks, submodules
-from ccs.flows.git.command import LONG, GitError, GitTimeoutError, naming, shown
+from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, shown
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import GITLINK, Entry, Repository
 from ccs.flows.git.snapshot import Snapshot, changes, way_out
@@ -214,19 +214,19 @@ def _commit(
                 ) from None
     new = repository.head
     if not said.ok and new == head:
-        raise GitError(_why(repository, said.err + said.out))
+        raise _refused(repository, said)
     differs = {path: after for path, (_, after) in repository.difference(head or repository.tree_of(""), new).items()}
     repository.write_index(differs)
     repository.ask("update-index", "-q", "--refresh")
     return new
 
 
-def _why(repository: Repository, said: str) -> str:
-    if problem := locks.explanation(said):
-        return f"`git commit` failed in {shown(repository.place)}: {problem}"
-    lines = [shown(line) for line in said.splitlines() if line.strip()][-10:]
+def _refused(repository: Repository, said: Answer) -> GitError:
+    if locks.named(said.err):
+        return repository.failure("commit", said)
+    lines = [shown(line) for line in (said.err + said.out).splitlines() if line.strip()][-10:]
     told = " | ".join(lines)[-1500:] or "it does not say why, as a hook does that ends with an error"
-    return (
+    return GitError(
         f"`git commit` was refused in {shown(repository.place)}, by a hook or by git: {told}. "
         "The changes are uncommitted in the files"
     )
