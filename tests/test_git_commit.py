@@ -175,6 +175,19 @@ def test_what_the_task_staged_is_committed(repo: Path) -> None:
     assert git(repo, "show", "HEAD:new.txt") == "newer"
 
 
+def test_what_the_task_staged_and_took_back_is_not_left_in_the_index(repo: Path) -> None:
+    write(repo, **{"b.txt": "mine\n"})
+    git(repo, "add", "b.txt")
+    write(repo, **{"b.txt": "b\n"})
+    snapshot = Snapshot.take(repo)
+    git(repo, "rm", "-q", "--cached", "dir/c.txt")
+    write(repo, **{"a.txt": "two\n"})
+    git(repo, "add", "a.txt")
+    write(repo, **{"a.txt": "one\n"})
+    assert done(repo, snapshot).id is None
+    assert status(repo) == "MM b.txt"
+
+
 def test_commits_of_claude_are_counted_and_the_rest_is_committed(repo: Path) -> None:
     snapshot = Snapshot.take(repo)
     own = [committed_by_hand(repo, **{"a.txt": "two\n"}), committed_by_hand(repo, **{"own.txt": "o"})]

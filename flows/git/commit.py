@@ -60,6 +60,7 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
         before = Snapshot.take(Path(snapshot.directory))
         wanted, left = _sorted_out(repository, snapshot, before)
         if not wanted:
+            _unstage(repository, snapshot, before)
             return _result(repository, snapshot, before, None, (), left)
         if problem := way_out(before):
             raise GitError(f"the changes of task {shown(origin.task)} cannot be committed: {problem}")
@@ -80,6 +81,7 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
             now = Snapshot.take(Path(snapshot.directory))
             rest, left = _sorted_out(repository, snapshot, now)
         left |= set(rest)
+        _unstage(repository, snapshot, now)
         files = repository.difference(before.base, now.base)
         return _result(repository, snapshot, before, commit_id, files, left, now)
 
@@ -122,6 +124,16 @@ def _sorted_out(repository: Repository, snapshot: Snapshot, now: Snapshot) -> tu
         | (set(now.submodules) - set(snapshot.submodules))
     )
     return {path: entry for path, entry in uncommitted.items() if path not in kept}, left
+
+
+def _unstage(repository: Repository, snapshot: Snapshot, now: Snapshot) -> None:
+    """Take back what the task staged of files that are as in the commit: it would be in the way of the next run."""
+    if now.operation or now.staged == now.base:
+        return
+    staged = repository.difference(now.base, now.staged)
+    kept = {*repository.difference(snapshot.base, snapshot.staged), *repository.difference(now.base, now.files)}
+    repository.write_index({path: before for path, (before, _) in staged.items() if path not in kept})
+    repository.ask("update-index", "-q", "--refresh")
 
 
 def _overlap(path: str, other: str) -> bool:
