@@ -26,7 +26,7 @@ def read(api: Api, run: Json, ui_url: str) -> Json:
         **views.run(run, rows, ui_url),
         "status_type": run.get("state_type"),
         "directory": directory,
-        "tasks": [{**row, "resume": _resume(row, directory)} for row in rows],
+        "tasks": [{**row, "resume": _resume(row, row.get("directory") or directory)} for row in rows],
     }
 
 
@@ -52,6 +52,8 @@ def text(run: Json) -> str:
         "Directory": run["directory"],
         "UI": run["url"],
         "Resume": [f"{t['task']}: {t['resume']}" for t in run["tasks"] if t["resume"]],
+        "Commits": [f"{t['task']}: {t['commit']}" for t in run["tasks"] if t.get("commit")],
+        "Set aside": [f"{t['task']}: {t['aside']}" for t in run["tasks"] if t.get("aside")],
         "Transcripts": [f"{t['task']}: {t['transcript']}" for t in run["tasks"] if t.get("transcript")],
     }
     return fields(head) + (f"\n\n{table(run['tasks'], _TASKS)}" if run["tasks"] else "")

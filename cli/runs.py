@@ -113,7 +113,8 @@ def restart(
     run: RunRef,
     wait: Wait = False,
     from_failed: Annotated[
-        bool, typer.Option("--from-failed", help="Only from the first task on that did not succeed.")
+        bool,
+        typer.Option("--from-failed", help="Only what did not succeed; the results and sessions of the rest are kept."),
     ] = False,
 ) -> None:
     """Run the same again, from its start or from where it failed: the job as it was then, with the same tasks."""
@@ -123,11 +124,12 @@ def restart(
     old = lookup.run(api, run)
     if not old.get("deployment_id"):
         raise RequestError(f"run {old['name']} belongs to no job that is still there", "see: ccs jobs list")
-    deployment, parameters = api.job(str(old["deployment_id"])), old.get("parameters") or {}
+    deployment = api.job(str(old["deployment_id"]))
+    parameters = {name: value for name, value in (old.get("parameters") or {}).items() if name != "continues"}
     if parameters.get("job") != (deployment.get("parameters") or {}).get("job"):
         say(f"job {deployment['name']!r} was changed since; as it is now: ccs jobs run {deployment['name']!r}")
     if from_failed:
-        parameters = {**parameters, "only": starting.unfinished(api, old)}
+        parameters = starting.continuing(api, old)
     starting.start(api, deployment, parameters, wait)
 
 

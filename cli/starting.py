@@ -24,14 +24,14 @@ def start(api: Api, deployment: Json, parameters: Json, wait: bool) -> None:
     raise typer.Exit(follow.wait(api, str(made["id"]), Session.settings().ui_url))
 
 
-def unfinished(api: Api, run: Json) -> list[str]:
-    """The tasks of a run from the first on that did not succeed; RequestError when all did."""
+def continuing(api: Api, run: Json) -> Json:
+    """The parameters of a run that does what another did not, and keeps its results; RequestError when all is done."""
+    parameters = {**(run.get("parameters") or {})}
     rows = api.results([str(run["id"])]).get(str(run["id"]), [])
-    if not rows:  # it never came to its tasks
-        return list((run.get("parameters") or {}).get("only") or [])
-    done = next((i for i, row in enumerate(rows) if row["verdict"] not in ("ok", "skipped")), None)
-    if done is None:
+    if rows and all(row["verdict"] in ("ok", "skipped") for row in rows):
         raise RequestError(
             f"every task of run {run['name']} succeeded", f"run it all with: ccs runs restart {run['name']}"
         )
-    return [str(row["task"]) for row in rows[done:]]
+    if any(row["verdict"] == "ok" for row in rows):  # else it has nothing to keep
+        parameters["continues"] = str(run["id"])
+    return parameters

@@ -1,4 +1,4 @@
-"""Snapshots and commits: what a task changed is committed, and nothing that somebody else had begun."""
+"""Commits: what a task changed is committed, and nothing that somebody else had begun."""
 
 import os
 import subprocess
@@ -9,10 +9,10 @@ import pytest
 from git_world import commit as committed_by_hand
 from git_world import git, hook, repository, status, write
 
-from ccs.flows.git.command import GitError, naming
+from ccs.flows.git.command import GitError
 from ccs.flows.git.commit import Committed, commit
 from ccs.flows.git.message import Origin
-from ccs.flows.git.snapshot import Snapshot, changes, dirty, refusal
+from ccs.flows.git.snapshot import Snapshot, changes, dirty
 
 ORIGIN = Origin(
     job="nightly", task="tidy up", run="0191-run", session="abc-session", result="# Tidied **all** files\n\nx"
@@ -38,50 +38,6 @@ def in_commit(repo: Path, revision: str = "HEAD") -> list[str]:
 
 def done(repo: Path, snapshot: Snapshot, author: str = "") -> Committed:
     return commit(snapshot, ORIGIN, author)
-
-
-def test_a_clean_directory_is_not_refused(repo: Path) -> None:
-    write(repo, **{"noise.log": "ignored"})
-    (repo / "empty").mkdir()
-    assert dirty(repo) == []
-    assert refusal(repo) is None
-    assert Snapshot.take(repo).is_clean
-
-
-def test_uncommitted_changes_are_named(repo: Path) -> None:
-    write(repo, **{"a.txt": "two\n", "new.txt": "n", "dir/deep/new.txt": "n"})
-    git(repo, "rm", "-q", "--cached", "b.txt")
-    (repo / "tool.sh").unlink()
-    assert dirty(repo / "dir") == ["a.txt", "b.txt", "dir/deep/new.txt", "new.txt", "tool.sh"]
-    assert refusal(repo / "dir") == (
-        f"working directory {repo / 'dir'} has uncommitted changes (a.txt, b.txt and 3 more): "
-        "commit or stash them, or set working_directory.allow_dirty"
-    )
-    assert not Snapshot.take(repo).is_clean
-
-
-def test_names_in_a_sentence_are_on_one_line() -> None:
-    assert naming(["a\nb"]) == "a\\nb"
-    assert naming(["a", "b", "c"]) == "a, b and c"
-    assert naming(list("abcde")) == "a, b and 3 more"
-
-
-def test_a_rebase_under_way_is_refused(repo: Path) -> None:
-    committed_by_hand(repo, **{"a.txt": "two\n"})
-    git(repo, "rebase", "-q", "-i", "HEAD~1", GIT_SEQUENCE_EDITOR="sed -i 1s/pick/edit/")
-    assert "in the middle of a rebase: finish it with `git rebase --continue`" in str(refusal(repo))
-
-
-def test_a_snapshot_leaves_no_trace(repo: Path) -> None:
-    write(repo, **{"a.txt": "two\n", "new.txt": "n"})
-    git(repo, "add", "a.txt")
-    write(repo, **{"a.txt": "three\n"})
-    before = (status(repo), (repo / ".git/index").read_bytes())
-    snapshot = Snapshot.take(repo)
-    assert (status(repo), (repo / ".git/index").read_bytes()) == before
-    assert changes(snapshot) == []
-    assert Snapshot.from_json(snapshot.to_json()) == snapshot
-    assert list((repo / ".git/ccs").iterdir()) == []
 
 
 def test_all_kinds_of_changes_are_seen_and_committed(repo: Path) -> None:
@@ -155,16 +111,14 @@ def test_the_author_can_be_chosen(repo: Path) -> None:
     assert names == "Night Shift <night@example.com> test"
 
 
-def test_without_any_identity_it_says_what_to_do(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_identity_ccs_commits_itself(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.delenv("EMAIL", raising=False)
     snapshot = Snapshot.take(repo)
     write(repo, **{"a.txt": "two\n"})
-    with pytest.raises(
-        GitError, match=r"git does not know who commits. Set the job's commit_author, or run `git config"
-    ):
-        done(repo, snapshot)
-    assert status(repo) == " M a.txt"
+    done(repo, snapshot)
+    assert git(repo, "log", "-1", "--format=%an %cn") == "ccs ccs"
+    assert status(repo) == ""
     assert done(repo, snapshot, "Night Shift <night@example.com>").id
     assert git(repo, "log", "-1", "--format=%cn <%ce>") == "Night Shift <night@example.com>"
 
@@ -217,6 +171,19 @@ def test_what_the_task_staged_is_committed(repo: Path) -> None:
     assert done(repo, snapshot).files == ("a.txt", "b.txt", "new.txt")
     assert status(repo) == ""
     assert git(repo, "show", "HEAD:new.txt") == "newer"
+
+
+def test_what_the_task_staged_and_took_back_is_not_left_in_the_index(repo: Path) -> None:
+    write(repo, **{"b.txt": "mine\n"})
+    git(repo, "add", "b.txt")
+    write(repo, **{"b.txt": "b\n"})
+    snapshot = Snapshot.take(repo)
+    git(repo, "rm", "-q", "--cached", "dir/c.txt")
+    write(repo, **{"a.txt": "two\n"})
+    git(repo, "add", "a.txt")
+    write(repo, **{"a.txt": "one\n"})
+    assert done(repo, snapshot).id is None
+    assert status(repo) == "MM b.txt"
 
 
 def test_commits_of_claude_are_counted_and_the_rest_is_committed(repo: Path) -> None:

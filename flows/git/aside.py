@@ -78,7 +78,12 @@ def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str
         return _joined(inner, None)
     commit, parent = _save(repository, snapshot, now, goal, whose)
     ref = _keep(repository, REFS + name, commit)
-    _restore(repository, snapshot, now, goal)
+    try:
+        _restore(repository, snapshot, now, goal)
+    except GitError as error:
+        raise GitError(
+            f"the changes of task {whose} are saved as {ref}, but they are still in the files: {error}"
+        ) from None
     if begun:
         _end(repository, begun, clean=snapshot.is_clean)
     back = [_way_back(repository, snapshot, ref, parent, files)]  # last, on top of what is moved back
@@ -170,8 +175,7 @@ def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Sn
             repository.ask("update-index", "-q", "--refresh", index=index, timeout=LONG)
             said = repository.ask("read-tree", "-m", "-u", now.files, goal.files, index=index, timeout=LONG)
         if not said.ok:
-            why = repository.failure("read-tree", said)
-            raise GitError(f"the changes are saved, but they stay in the files, which changed meanwhile: {why}")
+            raise repository.failure("read-tree", said)
     entries = {p: after for p, (_, after) in repository.difference(now.staged, goal.staged).items()}
     unmerged = set(now.unmerged) - set(snapshot.unmerged)
     if unmerged:
@@ -179,6 +183,9 @@ def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Sn
         entries |= {path: wanted.get(path, (None, None))[1] for path in unmerged}
     repository.write_index(entries)
     repository.ask("update-index", "-q", "--refresh", timeout=LONG)
+    again = Snapshot.take(Path(snapshot.directory))
+    if rest := sorted(repository.difference(goal.files, again.files)):
+        raise GitError(f"{naming(rest)} cannot be written, or changed at that moment")
 
 
 def _end(repository: Repository, operation: str, clean: bool) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 USUAL = 120.0
 """Seconds for commands that look something up."""
@@ -100,37 +101,31 @@ def run(
     """
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     command = ["git", "-C", os.fspath(directory), *settings, *arguments]
-    try:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(env),
-            start_new_session=True,
-        )
-    except FileNotFoundError:
-        raise GitMissingError(f"git is not installed on node {node_name()}: install it there") from None
-    except OSError as error:
-        raise GitError(f"git cannot be started on node {node_name()}: {error.strerror or error}") from None
-    try:
-        out, err = child.communicate(os.fsencode(stdin) if stdin else None, timeout)
-    except subprocess.TimeoutExpired:
-        raise GitTimeoutError(
-            f"`git {arguments[0]}` in {shown(directory)} did not answer within {_minutes(timeout)}"
-        ) from None
-    finally:
-        if child.poll() is None:
-            _end(child)
-    return Answer(child.returncode, os.fsdecode(out), err.decode("utf-8", "replace"))
-
-
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    os.killpg(child.pid, signal.SIGKILL)  # not waited for yet, so the group is still its own
-    child.wait()
-    for pipe in (child.stdin, child.stdout, child.stderr):
-        if pipe:
-            pipe.close()
+    # Files and not pipes: what a hook leaves in the background may keep a pipe open for ever.
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(os.fsencode(stdin))
+        given.seek(0)
+        try:
+            child = subprocess.Popen(
+                command, stdin=given, stdout=out, stderr=err, env=environment(env), start_new_session=True
+            )
+        except FileNotFoundError:
+            raise GitMissingError(f"git is not installed on node {node_name()}: install it there") from None
+        except OSError as error:
+            raise GitError(f"git cannot be started on node {node_name()}: {error.strerror or error}") from None
+        try:
+            code = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise GitTimeoutError(
+                f"`git {arguments[0]}` in {shown(directory)} did not answer within {_minutes(timeout)}"
+            ) from None
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)  # not waited for yet, so the group is still its own
+                child.wait()
+        out.seek(0)
+        err.seek(0)
+        return Answer(code, os.fsdecode(out.read()), err.read().decode("utf-8", "replace"))
 
 
 def _minutes(seconds: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccs.flows.git import locks, submodules
-from ccs.flows.git.command import LONG, GitError, GitTimeoutError, naming, shown
+from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, node_name, shown
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import GITLINK, Entry, Repository
 from ccs.flows.git.snapshot import Snapshot, changes, way_out
@@ -60,6 +60,7 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
         before = Snapshot.take(Path(snapshot.directory))
         wanted, left = _sorted_out(repository, snapshot, before)
         if not wanted:
+            _unstage(repository, snapshot, before)
             return _result(repository, snapshot, before, None, (), left)
         if problem := way_out(before):
             raise GitError(f"the changes of task {shown(origin.task)} cannot be committed: {problem}")
@@ -80,6 +81,7 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
             now = Snapshot.take(Path(snapshot.directory))
             rest, left = _sorted_out(repository, snapshot, now)
         left |= set(rest)
+        _unstage(repository, snapshot, now)
         files = repository.difference(before.base, now.base)
         return _result(repository, snapshot, before, commit_id, files, left, now)
 
@@ -124,6 +126,16 @@ def _sorted_out(repository: Repository, snapshot: Snapshot, now: Snapshot) -> tu
     return {path: entry for path, entry in uncommitted.items() if path not in kept}, left
 
 
+def _unstage(repository: Repository, snapshot: Snapshot, now: Snapshot) -> None:
+    """Take back what the task staged of files that are as in the commit: it would be in the way of the next run."""
+    if now.operation or now.staged == now.base:
+        return
+    staged = repository.difference(now.base, now.staged)
+    kept = {*repository.difference(snapshot.base, snapshot.staged), *repository.difference(now.base, now.files)}
+    repository.write_index({path: before for path, (before, _) in staged.items() if path not in kept})
+    repository.ask("update-index", "-q", "--refresh")
+
+
 def _overlap(path: str, other: str) -> bool:
     """Whether one is a file where the other needs a folder."""
     return path.startswith(other + "/") or other.startswith(path + "/")
@@ -164,7 +176,7 @@ def _embedded(repository: Repository, entries: Mapping[str, Entry | None], added
 
 
 def _identity(repository: Repository, author: str) -> Mapping[str, str]:
-    """Who commits, as far as git does not know; GitError when nobody does."""
+    """Who commits, as far as git does not know: ccs itself when nobody does."""
     name, _, mail = author.rpartition(" <")
     given = {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": mail.removesuffix(">")} if author else {}
     nobody = [
@@ -176,11 +188,8 @@ def _identity(repository: Repository, author: str) -> Mapping[str, str]:
         return {}
     if given:
         return given
-    raise GitError(
-        f"nothing can be committed in {shown(repository.place)}: git does not know who commits. Set the job's "
-        "commit_author, or run `git config --global user.name NAME` and `git config --global user.email MAIL` "
-        "as the node's user"
-    )
+    nobody_knows = {"NAME": "ccs", "EMAIL": f"ccs@{node_name()}"}  # a night's work is not lost for want of a name
+    return {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in nobody_knows.items()}
 
 
 def _commit(
@@ -214,19 +223,19 @@ def _commit(
                 ) from None
     new = repository.head
     if not said.ok and new == head:
-        raise GitError(_why(repository, said.err + said.out))
+        raise _refused(repository, said)
     differs = {path: after for path, (_, after) in repository.difference(head or repository.tree_of(""), new).items()}
     repository.write_index(differs)
     repository.ask("update-index", "-q", "--refresh")
     return new
 
 
-def _why(repository: Repository, said: str) -> str:
-    if problem := locks.explanation(said):
-        return f"`git commit` failed in {shown(repository.place)}: {problem}"
-    lines = [shown(line) for line in said.splitlines() if line.strip()][-10:]
+def _refused(repository: Repository, said: Answer) -> GitError:
+    if locks.named(said.err):
+        return repository.failure("commit", said)
+    lines = [shown(line) for line in (said.err + said.out).splitlines() if line.strip()][-10:]
     told = " | ".join(lines)[-1500:] or "it does not say why, as a hook does that ends with an error"
-    return (
+    return GitError(
         f"`git commit` was refused in {shown(repository.place)}, by a hook or by git: {told}. "
         "The changes are uncommitted in the files"
     )

@@ -92,10 +92,13 @@ def changing(common_dir: Path) -> Iterator[None]:
         lock.release()
 
 
-def explanation(stderr: str) -> str | None:
-    """What to do about git's own lock, when that is what git complains about; None when it is not."""
-    found = re.search(r"Unable to create '(.+\.lock)': File exists", stderr, re.DOTALL)
-    return _explained(Path(found[1])) if found else None
+def named(stderr: str) -> Path | None:
+    """The lock of git's own that git complains about; None when it complains about something else."""
+    if found := re.search(r"Unable to create '(.+\.lock)': File exists", stderr, re.DOTALL):
+        return Path(found[1])
+    if found := re.search(r"could not lock config file (.+): File exists", stderr):
+        return Path(f"{found[1]}.lock")
+    return None
 
 
 def stale(lock: Path) -> str | None:
@@ -103,10 +106,11 @@ def stale(lock: Path) -> str | None:
     if not (about := _age(lock)):
         return None
     age, holder = about
-    return None if _in_use(age, holder) else _explained(lock)
+    return None if _in_use(age, holder) else explained(lock)
 
 
-def _explained(lock: Path) -> str:
+def explained(lock: Path) -> str:
+    """What to do about a lock that is in the way."""
     about = _age(lock)
     if about is None:
         return f"another git command held {shown(lock)} at that moment: try again"

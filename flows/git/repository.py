@@ -33,6 +33,9 @@ GITLINK = "160000"
 Difference = dict[str, tuple[Entry | None, Entry | None]]
 """For each path that differs between two trees what is there before and after."""
 
+_PATIENCE = 10.0
+"""Seconds in which another git command is expected to be done with its lock."""
+
 _OPERATIONS = {
     "rebase-merge": "rebase",
     "rebase-apply/applying": "am",
@@ -114,11 +117,6 @@ class Repository:
             return (self.common_dir / configured.line).resolve()
         return self.common_dir.parent if self.common_dir.name.startswith(".") else self.common_dir
 
-    @property
-    def has_main_checkout(self) -> bool:
-        """Whether files are checked out at `main`."""
-        return (self.main / ".git").exists() and not self.config_is_bare
-
     @cached_property
     def config_is_bare(self) -> bool:
         """Whether the repository is bare, whatever working trees are linked to it."""
@@ -147,15 +145,26 @@ class Repository:
         timeout: float = USUAL,
     ) -> Answer:
         """Run git, which must succeed; GitError with git's reason, or with what to do about a lock, when it fails."""
-        answer = self.ask(*arguments, stdin=stdin, index=index, env=env, timeout=timeout)
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            answer = self.ask(*arguments, stdin=stdin, index=index, env=env, timeout=timeout)
+            lock = None if answer.ok else self._lock_named(answer)
+            if lock is None or locks.stale(lock) or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)  # claude's own git commands know nothing of the lock of ccs
         if not answer.ok:
             raise self.failure(" ".join(w for w in arguments[:2] if not w.startswith("-")), answer)
         return answer
 
     def failure(self, what: str, answer: Answer) -> GitError:
         """The error for a command that failed."""
-        why = locks.explanation(answer.err) or reason(answer.err or answer.out)
+        lock = self._lock_named(answer)
+        why = locks.explained(lock) if lock else reason(answer.err or answer.out)
         return GitError(f"`git {what}` failed in {shown(self.place)}: {why}")
+
+    def _lock_named(self, answer: Answer) -> Path | None:
+        lock = locks.named(answer.err)
+        return self.place / lock if lock else None
 
     @property
     def head(self) -> str:
