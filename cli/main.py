@@ -15,6 +15,10 @@ COMPLETE = "_CCS_COMPLETE"
 """The variable by which the script of `ccs completion` asks for words."""
 
 
+_NONSENSE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
+"""What it comes to when a server answers something that Prefect would not."""
+
+
 class _Ccs(Lazy):
     table = {  # noqa: RUF012
         "up": ("ccs.cli.up", "Start what is needed: server, pool and a node; wait until they are ready."),
@@ -111,7 +115,7 @@ def _outcome(argv: list[str]) -> int:
             return _tell(str(error), error.hint, error.exit_code)
         if hasattr(error, "format_message"):  # a usage error of click, wherever typer keeps click
             return _usage(error)
-        if Session.answered() and isinstance(error, LookupError | TypeError | AttributeError | ValueError):
+        if Session.answered() and isinstance(error, _NONSENSE):
             what = f"the server's answer makes no sense here ({type(error).__name__}: {error})"
             return _tell(what, f"is {Session.settings().api_url} the API of a Prefect 3 server?", 2)
         return _tell(f"unexpected {type(error).__name__}: {error}", "report this with the output of -vv", 2)
