@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ccs.cli.app import FRAME, Lazy, Session
-from ccs.cli.errors import CcsError, ServerError, UnreachableError
+from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.output import ReaderGoneError, Talk, say, write
 
 COMPLETE = "_CCS_COMPLETE"
@@ -99,6 +99,8 @@ def _outcome(argv: list[str]) -> int:
             from ccs.cli import completion
 
             return completion.answer(command)
+        if odd := next((word for word in argv if _is_garbled(word)), None):
+            raise RequestError(f"{odd[:60]!r} is not text in the encoding of this machine", "write it in UTF-8")
         result = command.main(args=argv, prog_name="ccs", standalone_mode=False)
     except (ReaderGoneError, BrokenPipeError):
         raise
@@ -120,6 +122,11 @@ def _outcome(argv: list[str]) -> int:
             return _tell(what, f"is {Session.settings().api_url} the API of a Prefect 3 server?", 2)
         return _tell(f"unexpected {type(error).__name__}: {error}", "report this with the output of -vv", 2)
     return result if isinstance(result, int) else 0
+
+
+def _is_garbled(word: str) -> bool:
+    """Whether a word held bytes that are no text here; such could not be sent."""
+    return any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
 def _usage(error: Any) -> int:

@@ -1,14 +1,16 @@
 """Changes at the same time: none is lost, and a holder that died is not waited for for ever."""
 
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from cli_world import Cli
+from cli_world import CCS, Cli
 
 from ccs.cli import lock
 from ccs.cli.api import Api
@@ -59,6 +61,32 @@ def test_changes_of_different_kinds_at_once_all_arrive(ccs: Cli) -> None:
         ("b", True, "opus"),
         ("c", True, "sonnet"),
     ]
+
+
+def test_twenty_new_tasks_and_four_processes_that_change_others_lose_nothing(ccs: Cli) -> None:
+    ccs.ok("jobs", "create", "--name", "busy")
+    for name in ("a", "b"):
+        ccs.ok("tasks", "create", "--job", "busy", "--name", name, "--prompt", name)
+    names = [f"task {number}" for number in range(20)]
+    children = [ccs.start("tasks", "create", "--job", "busy", "--name", n, "--prompt", n) for n in names]
+    loops = (
+        "ccs tasks enable busy/a && ccs tasks disable busy/a && ccs tasks enable busy/a && ccs tasks disable busy/a",
+        "ccs tasks disable busy/b && ccs tasks enable busy/b && ccs tasks disable busy/b && ccs tasks enable busy/b",
+        "ccs tasks update busy/a --model opus && ccs tasks update busy/b --model haiku",
+        "ccs jobs set-order busy b a || true; ccs jobs set-order busy a b || true",  # it may lack one that is new
+    )
+    path = f"{Path(CCS).parent}:{os.environ['PATH']}"
+    shells = [
+        subprocess.Popen(
+            ["bash", "-c", f"({loop}) > /dev/null"], env={**os.environ, **ccs.env, "PATH": path}, stderr=-1
+        )
+        for loop in loops
+    ]
+    ends = [(child.communicate(timeout=300)[1], child.returncode) for child in [*children, *shells]]
+    assert [code for _, code in ends] == [0] * 24, ends
+    tasks = {t["name"]: t for t in ccs.ok("jobs", "tasks", "busy").json}
+    assert set(tasks) == {"a", "b", *names}
+    assert [(tasks[n]["enabled"], tasks[n]["model"]) for n in ("a", "b")] == [(False, "opus"), (True, "haiku")]
 
 
 def test_of_two_jobs_created_at_once_with_one_name_one_is_refused(ccs: Cli) -> None:
