@@ -1,5 +1,7 @@
 """What to do about each verdict of a task."""
 
+import re
+
 ADVICE = {
     "api_error": "try again later, or set another ANTHROPIC_BASE_URL or model",
     "auth": "put a working key or token into the profile (ccs profiles update PROFILE --secret NAME), or log claude in "
@@ -14,7 +16,7 @@ ADVICE = {
     "permission_denied": "allow the tool: ccs tasks update TASK --allowed-tools RULE, or --on-denied warn",
     "timeout": "give it more time: ccs tasks update TASK --timeout TIME",
     "timeout_first_output": "claude did not start in time: is the API reachable from the node? Or raise it: "
-    "--first-output-timeout TIME",
+    "ccs tasks update TASK --first-output-timeout TIME",
     "timeout_idle": "a tool or the API was silent for too long; raise it: ccs tasks update TASK --idle-timeout TIME",
     "gate": "the command that had to pass did not; its output is in the log: ccs runs logs RUN",
     "expectation": "look at what it did: ccs runs get RUN; or expect less: ccs tasks update TASK",
@@ -29,10 +31,15 @@ ADVICE = {
 """What to do next, by verdict; those that are fine have none."""
 
 
+GONE = "its job is gone; start it anew: ccs run PROMPT"
+
+
 def for_verdict(verdict: str, job: str, task: str, run: str) -> str:
-    """The next step after a verdict, with the names filled in."""
+    """The next step after a verdict, with the names filled in; without a `job`, one that works when it is gone."""
     filled = ADVICE.get(verdict, "")
+    if not job and re.search(r"\b(JOB|TASK)\b", filled):
+        option = re.search(r"--[a-z-]+ [A-Z]+", filled)
+        return GONE + (f" {option[0]}" if option else "")
     for word, name in (("TASK", f"'{job}/{task}'"), ("JOB", f"'{job}'"), ("RUN", run)):
-        filled = " ".join(name if part == word else part for part in filled.split(" "))
-        filled = filled.replace(f" {word},", f" {name},").replace(f" {word})", f" {name})")
+        filled = name.join(re.split(rf"\b{word}\b", filled))
     return filled

@@ -253,5 +253,5 @@ class Api(Transport):
             size = max(1, min(PAGE, limit))
             answer = self.read(path, {**body, "limit": size, "page": len(found) // size + 1})
             found += answer["results"]
-            if len(found) >= min(limit, answer["count"]) or not answer["results"]:
+            if len(found) >= min(limit, answer["count"]) or len(answer["results"]) < size:
                 return found[:limit], answer["count"]

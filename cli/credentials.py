@@ -40,6 +40,9 @@ def check(name: str, data: Json, node: Mapping[str, str], is_node: bool, logged_
                 subject, f"profile {name!r}: {variable} is empty, so it is not set", f"{update} --remove {variable}"
             )
     problems = list(_conflicts(name, _set(found), update))
+    if is_node and logged_in and "ANTHROPIC_API_KEY" in found and not problems:
+        what = f"profile {name!r}: its ANTHROPIC_API_KEY is used, and paid for, instead of the login of this machine"
+        problems.append(warn(subject, what, f"if the login is meant: {update} --remove ANTHROPIC_API_KEY"))
     yield from problems
     if not (missing or problems):
         yield ok(subject, f"profile {name!r}: {_login(found, logged_in)}")

@@ -11,7 +11,7 @@ from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
 from ccs.cli.job_options import FIELDS, absolute
 from ccs.cli.options import Force, JobRef, Limit, Pool, Unset, Wait, confirm, more
-from ccs.cli.output import Columns, say, short, show_list, show_one, table
+from ccs.cli.output import Columns, many, say, short, show_list, show_one, table
 from ccs.cli.output import fields as lines
 
 app = Noun("Jobs: create, change, run.")
@@ -91,9 +91,10 @@ def create(
 
     api, schedules = Session.api(), schedule.build(cron, every, timezone)
     spec = {"name": name, "working_directory": {"path": absolute(".")}}
-    fields.put(spec, fields.read(FIELDS, options))
+    changes = fields.read(FIELDS, options)
+    fields.put(spec, changes)
     made = editing.create(api, spec, pool or Session.settings().pool, schedules)
-    _warn(made)
+    _warn(changes, made)
     say(f"created job {name!r}; add a task with: ccs tasks create --job {name!r} --name NAME --prompt TEXT")
     show_one(_whole(made), _text)
 
@@ -137,7 +138,7 @@ def update(
         budgets.forget_pause(api, found)
         api.update_job(found, {"paused": paused})
     after = api.job(found["id"])
-    _warn(after)
+    _warn(changes, after)
     show_one(_whole(after), _text)
 
 
@@ -166,7 +167,9 @@ def delete(job: JobRef, force: Force = False) -> None:
     runs, total = api.runs({"deployment_id": {"any_": [found["id"]]}}, lookup.ALL)
     if alive := [str(r["name"]) for r in runs if r["state_type"] in ("RUNNING", "PENDING", "CANCELLING")]:
         raise RequestError(f"job {found['name']!r} is running: {', '.join(alive)}", f"end it with: ccs jobs stop {job}")
-    parts = f"{len(lookup.tasks_of(found))} tasks, {len(found['schedules'])} schedules and {total} runs"
+    parts = ", ".join(
+        (many(len(lookup.tasks_of(found)), "task"), many(len(found["schedules"]), "schedule"), many(total, "run"))
+    )
     confirm(f"delete job {found['name']!r} with {parts}?", force)
     api.delete_job(found["id"])
     api.delete_runs([str(r["id"]) for r in runs])
@@ -234,7 +237,7 @@ def export(
         show_one(data, exports.text)
         return
     path = exports.save(data, str(out))
-    say(f"exported job {found['name']!r} with {len(data['job'].get('tasks', []))} tasks to {path}")
+    say(f"exported job {found['name']!r} with {many(len(data['job'].get('tasks', [])), 'task')} to {path}")
     show_one({"id": found["id"], "name": found["name"], "file": str(path)}, lambda row: str(row["file"]))
 
 
@@ -259,7 +262,7 @@ def import_(
     drafts.require(api, file, target, draft.profiles())
     made = drafts.store(api, draft, target, force, move=pool is not None)
     report.tell()
-    say(f"imported job {draft.name!r} with {len(draft.spec['tasks'])} tasks")
+    say(f"imported job {draft.name!r} with {many(len(draft.spec['tasks']), 'task')}")
     show_one({**_whole(made), "report": report.rows()}, _text)
 
 
@@ -319,11 +322,12 @@ def _moment(due: Json) -> str:
     return f"{local:%a %Y-%m-%d %H:%M:%S %z}" + ("" if same else f"  ({utc:%a %H:%M:%S} UTC)")
 
 
-def _warn(deployment: Json) -> None:
-    """Say so when the job names a worktree and does not use it."""
+def _warn(changes: Json, deployment: Json) -> None:
+    """Say so when options name a worktree and the job does not use one."""
     worktree = deployment["parameters"]["job"]["working_directory"].get("worktree") or {}
-    if worktree.get("name") and not worktree.get("enabled"):
-        say(f"warning: the worktree {worktree['name']!r} is not used; have it used with --use-worktree")
+    place = "working_directory.worktree"
+    if not worktree.get("enabled") and {f"{place}.name", f"{place}.base_branch"} & changes.keys():
+        say("warning: the job does not work in the worktree that was named; have it do so with --use-worktree")
 
 
 def _chosen(deployment: Json, names: list[str]) -> list[str]:

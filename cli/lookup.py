@@ -25,6 +25,11 @@ def job(api: Api, name: str) -> Json:
     return _by_start("job", asked, every) or _absent("job", asked, (str(j["name"]) for j in every), "ccs jobs list")
 
 
+def exists(api: Api, identity: str) -> bool:
+    """Whether there is a job with this id."""
+    return _by_id(api.job, identity) is not None
+
+
 def task(api: Api, name: str, job_name: str | None = None) -> tuple[Json, Json]:
     """The deployment and the task that JOB/TASK, a task's name, its id or the beginning of its id stand for."""
     asked = name

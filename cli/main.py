@@ -8,11 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from ccs.cli.app import FRAME, Lazy, Session
-from ccs.cli.errors import CcsError, ServerError, UnreachableError
+from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.output import ReaderGoneError, Talk, say, write
 
 COMPLETE = "_CCS_COMPLETE"
 """The variable by which the script of `ccs completion` asks for words."""
+
+
+_NONSENSE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
+"""What it comes to when a server answers something that Prefect would not."""
 
 
 class _Ccs(Lazy):
@@ -97,6 +101,8 @@ def _outcome(argv: list[str]) -> int:
             from ccs.cli import completion
 
             return completion.answer(command)
+        if odd := next((word for word in argv if _is_garbled(word)), None):
+            raise RequestError(f"{odd[:60]!r} is not text in the encoding of this machine", "write it in UTF-8")
         result = command.main(args=argv, prog_name="ccs", standalone_mode=False)
     except (ReaderGoneError, BrokenPipeError):
         raise
@@ -113,11 +119,16 @@ def _outcome(argv: list[str]) -> int:
             return _tell(str(error), error.hint, error.exit_code)
         if hasattr(error, "format_message"):  # a usage error of click, wherever typer keeps click
             return _usage(error)
-        if Session.answered() and isinstance(error, LookupError | TypeError | AttributeError | ValueError):
+        if Session.answered() and isinstance(error, _NONSENSE):
             what = f"the server's answer makes no sense here ({type(error).__name__}: {error})"
             return _tell(what, f"is {Session.settings().api_url} the API of a Prefect 3 server?", 2)
         return _tell(f"unexpected {type(error).__name__}: {error}", "report this with the output of -vv", 2)
     return result if isinstance(result, int) else 0
+
+
+def _is_garbled(word: str) -> bool:
+    """Whether a word held bytes that are no text here; such could not be sent."""
+    return any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
 def _usage(error: Any) -> int:

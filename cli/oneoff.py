@@ -20,7 +20,7 @@ app = typer.Typer(**FRAME)
 _TASK = fields.only(
     FIELDS,
     *("model", "profile", "zai", "bedrock", "permissions", "allowed-tools", "disallowed-tools", "max-turns"),
-    *("budget", "timeout", "on-limit", "output-schema"),
+    *("budget", "timeout", "first-output-timeout", "idle-timeout", "on-limit", "on-denied", "output-schema"),
 )
 
 

@@ -8,7 +8,7 @@ import typer
 from ccs.cli.output import say
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Do not ask.")]
-Limit = Annotated[int, typer.Option("--limit", "-L", min=1, metavar="N", help="Show at most so many.")]
+Limit = Annotated[int, typer.Option("--limit", "-L", "-n", min=1, metavar="N", help="Show at most so many.")]
 
 
 def names(kind: str) -> Callable[[str], list[str]]:

@@ -114,6 +114,11 @@ def fields(pairs: Mapping[str, object]) -> str:
     return "\n".join(f"{name:<{width}}" + value.replace("\n", "\n" + " " * width) for name, value in shown.items())
 
 
+def many(count: int, what: str) -> str:
+    """So many things, in words: `1 task`, `2 tasks`."""
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
 def short(identity: object) -> str:
     """The beginning of an id, enough to name the thing by."""
     return str(identity or "")[:8]

@@ -25,7 +25,7 @@ def of_run(api: Api, run: Json) -> list[Finding]:
     """Why a run does not start, or ended as it did, the most important first."""
     if run["state_type"] in views.ENDED:
         rows = api.results([str(run["id"])]).get(str(run["id"]), [])
-        return ranked([*_end(run, rows), *_delay(run)])
+        return ranked([*_end(run, rows, _has_job(api, run)), *_delay(run)])
     waits = _waits(run, api.server_time)
     if run["state_type"] in _WAITING:
         return ranked([*_place(api, run), *_slots(api, run), waits])
@@ -149,7 +149,12 @@ def _last(api: Api, deployment: Json) -> Iterator[Finding]:
         yield Finding(finding.level, finding.id, f"last run {rows[0]['name']}: {finding.what}", finding.do)
 
 
-def _end(run: Json, rows: list[Json]) -> Iterator[Finding]:
+def _has_job(api: Api, run: Json) -> bool:
+    """Whether the job of a run is still there; that of a one-off run is not."""
+    return bool(run.get("deployment_id")) and lookup.exists(api, str(run["deployment_id"]))
+
+
+def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]:
     """How a run ended: the state, then each task that was not ok."""
     name, said = run["name"], (run.get("state") or {}).get("message") or ""
     when = views.ago(run.get("end_time") or run.get("expected_start_time"))
@@ -161,7 +166,7 @@ def _end(run: Json, rows: list[Json]) -> Iterator[Finding]:
         case "COMPLETED":
             yield info("run", what)
         case "CANCELLED":
-            yield warn("run", what, f"run it again: ccs jobs run {job!r}")
+            yield warn("run", what, f"run it again: ccs jobs run {job!r}" if has_job else advice.GONE)
         case "CRASHED":
             yield fail("run", what, f"its node or process was ended; read: ccs runs logs {name}")
         case _:
@@ -172,7 +177,9 @@ def _end(run: Json, rows: list[Json]) -> Iterator[Finding]:
             detail = f": {row['detail']}" if row.get("detail") else ""
             level = info if verdict == "not_run" else fail
             yield level(
-                "task", f"{row['task']}: {verdict}{detail}", advice.for_verdict(verdict, job, str(row["task"]), name)
+                "task",
+                f"{row['task']}: {verdict}{detail}",
+                advice.for_verdict(verdict, job if has_job else "", str(row["task"]), name),
             )
 
 

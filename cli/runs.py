@@ -10,7 +10,7 @@ from ccs.cli.api import Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
 from ccs.cli.options import Force, JobName, Limit, RunRef, Wait, confirm, duration, more
-from ccs.cli.output import Columns, Format, Talk, say, short, show_list, show_one, write
+from ccs.cli.output import Columns, Format, Talk, many, say, short, show_list, show_one, write
 
 app = Noun("Runs of jobs: state, result, logs.")
 
@@ -144,9 +144,9 @@ def delete(
     names = ", ".join(str(r["name"]) for r in found.values())
     if alive := [str(r["name"]) for r in found.values() if r["state_type"] in ("RUNNING", "PENDING", "CANCELLING")]:
         raise RequestError(f"still under way: {', '.join(alive)}", f"end it with: ccs runs stop {alive[0]}")
-    confirm(f"delete {len(found)} runs: {names}?", force)
+    confirm(f"delete {many(len(found), 'run')}: {names}?", force)
     api.delete_runs(list(found))
-    say(f"deleted {len(found)} runs: {names}")
+    say(f"deleted {many(len(found), 'run')}: {names}")
 
 
 def _filter(job: str | None, states: list[str], since: str | None) -> Json:

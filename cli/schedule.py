@@ -96,7 +96,7 @@ def fire_times(schedule: Mapping[str, Any], after: datetime, count: int = 3) -> 
         return []
     if "cron" in schedule:
         times = _cron_times(schedule, after, zone)
-    elif "interval" in schedule:
+    elif float(schedule.get("interval") or 0) > 0:
         times = _interval_times(schedule, after, zone)
     else:
         return []

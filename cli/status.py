@@ -22,7 +22,10 @@ def health() -> None:
     api = Session.api()
     if not api.healthy():
         raise ServerError(f"the server at {api.settings.api_url} says that it is not well", "look into its log")
-    show_one({"healthy": True, "api_url": api.settings.api_url}, lambda h: f"the server at {h['api_url']} is well")
+    show_one(
+        {"status": "ok", "healthy": True, "api_url": api.settings.api_url},
+        lambda h: f"the server at {h['api_url']} is well",
+    )
 
 
 @app.command("status", cls=Command, epilog="Example:  ccs status --output json | jq -r '.nodes[].name'")

@@ -112,9 +112,10 @@ class Transport:
                     time.sleep(pause)
                     continue
                 raise self._unreachable(error) from error
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise ServerError(
-                    f"the server at {self.settings.api_url} answered what is not HTTP: {error}"
+                    f"the server at {self.settings.api_url} answered what makes no sense: {error}",
+                    f"is that ({self.settings.origin}) the API of a Prefect 3 server?",
                 ) from error
             say(f"{method} {path} {answer.status_code} {(time.monotonic() - started) * 1000:.0f} ms", level=1)
             if answer.status_code in _BUSY and safe and pause is not None:
@@ -136,7 +137,7 @@ class Transport:
             return None
         try:
             return answer.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ServerError(
                 f"{answer.url} answered with something else than JSON",
                 f"is {self.settings.api_url} ({self.settings.origin}) the API of a Prefect server? It ends in /api",
@@ -185,7 +186,7 @@ def _sentence(answer: httpx.Response) -> str:
     """What the server said about a failure, in one line; empty when it said nothing readable."""
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if not isinstance(body, dict):
         return ""

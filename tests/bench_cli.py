@@ -1,16 +1,20 @@
-"""How fast the command line is beside Prefect's own, on one server with many jobs: prints ratios.
+"""How fast the command line is beside Prefect's own, on one server with many jobs and runs: prints ratios.
 
-Run it: `python tests/bench_cli.py [JOBS]` (1000 by default; filling the server takes a minute or two).
+Run it: `python tests/bench_cli.py [JOBS [RUNS]]` (1000 and 10,000 by default; filling the server takes a minute or two).
 """
 
 import compileall
+import json
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -29,6 +33,7 @@ PAIRS = (  # ours, Prefect's, how many times faster it has to be
     (("ccs", "jobs", "list"), ("prefect", "deployment", "ls"), 6),
     (("ccs", "jobs", "list", "--limit", "1000"), ("prefect", "deployment", "ls"), 1),
     (("ccs", "tasks", "list"), ("prefect", "deployment", "ls"), 6),
+    (("ccs", "runs", "list"), ("prefect", "flow-run", "ls", "--limit", "200"), 6),
     (("ccs", "runs", "list", "--limit", "200"), ("prefect", "flow-run", "ls", "--limit", "200"), 6),
 )
 
@@ -49,6 +54,48 @@ def fill(url: str, jobs: int) -> float:
     return (time.perf_counter() - began) / jobs
 
 
+def fill_runs(url: str, database: Path, runs: int) -> float:
+    """Have so many runs that ended, each with the table of its tasks; seconds for all of them.
+
+    One is made through the API, the others are copies of its rows, which the server cannot tell from its own.
+    """
+    api = Api(Settings({"PREFECT_API_URL": url}))
+    began = time.perf_counter()
+    (job, *_), _ = api.jobs(1)
+    run = str(api.start_run(job["id"], "bench-template", {})["id"])
+    row = {"verdict": "ok", "attempts": 1, "turns": 3, "cost_usd": 0.25, "duration_seconds": 4.2}
+    rows = [{"task": f"task {n}", **row} for n in range(5)]
+    api.post("/artifacts/", {"key": "ccs-bench", "type": "table", "data": json.dumps(rows), "flow_run_id": run})
+    for kind in ("RUNNING", "COMPLETED"):
+        body = {"state": {"type": kind}, "force": True}
+        api.post(f"/flow_runs/{run}/set_state", body)
+    api.close()
+    with sqlite3.connect(database, timeout=60) as tables:
+        tables.row_factory = sqlite3.Row
+        old = {name: dict(tables.execute(f"SELECT * FROM {name} WHERE {own} = ?", (run,)).fetchone())
+               for name, own in (("flow_run", "id"), ("flow_run_state", "flow_run_id"), ("artifact", "flow_run_id"))}  # fmt: skip
+        for number in range(runs):
+            at = (datetime.now(UTC) - timedelta(minutes=number + 1)).strftime("%Y-%m-%d %H:%M:%S.%f")
+            new, state = str(uuid4()), str(uuid4())
+            times = dict.fromkeys(("created", "updated", "expected_start_time", "start_time", "end_time"), at)
+            copies: dict[str, dict[str, object]] = {
+                "flow_run": {
+                    **times,
+                    "id": new,
+                    "name": f"run-{number:05}",
+                    "idempotency_key": None,
+                    "state_id": state,
+                },
+                "flow_run_state": {"id": state, "flow_run_id": new, "type": "COMPLETED", "name": "Completed"},
+                "artifact": {"id": str(uuid4()), "flow_run_id": new},
+            }
+            for name, changes in copies.items():
+                row_of = {**old[name], **changes}
+                columns, marks = ", ".join(row_of), ", ".join("?" * len(row_of))
+                tables.execute(f"INSERT INTO {name} ({columns}) VALUES ({marks})", list(row_of.values()))
+    return time.perf_counter() - began
+
+
 def seconds(commands: tuple[tuple[str, ...], ...], environment: dict[str, str]) -> list[float]:
     """The median wall time of each command; they take turns, so that what else goes on slows all of them."""
     times: list[list[float]] = [[] for _ in commands]
@@ -64,10 +111,13 @@ def main() -> int:
     """Measure and print; 1 when a bar is missed."""
     compileall.compile_dir(str(Path(ccs.cli.main.__file__).parent), quiet=2)  # as Prefect is
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
     missed = 0
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder)) as url:
         environment = clean_environment(Path(folder), url) | {"COLUMNS": "120", "PATH": os.environ["PATH"]}
-        print(f"{jobs} jobs: {fill(url, jobs) * 1000:.0f} ms each to create\n")
+        print(f"{jobs} jobs of five tasks: {fill(url, jobs) * 1000:.0f} ms each to create")
+        took = fill_runs(url, Path(folder) / "prefect" / "prefect.db", runs)
+        print(f"{runs} runs: {took:.1f} s to put there\n")
         time.sleep(SETTLE)
         for ours, theirs, bar in PAIRS:
             mine, stock = seconds((ours, theirs), environment)

@@ -160,6 +160,16 @@ def test_a_profile_that_fits_together_is_ok(data: Json) -> None:
     assert [f.level for f in found(data, T="a-token")] == [Level.OK]
 
 
+def test_a_key_beside_a_login_is_warned_about_where_the_login_is() -> None:
+    data = profile({}, "ANTHROPIC_API_KEY")
+
+    def levels(is_node: bool, logged_in: bool) -> list[Level]:
+        return [f.level for f in credentials.check("p", data, {}, is_node, logged_in)]
+
+    assert levels(is_node=True, logged_in=True) == [Level.WARN]
+    assert levels(is_node=True, logged_in=False) == levels(is_node=False, logged_in=True) == [Level.OK]
+
+
 def test_a_variable_without_a_value_here_fails_a_node_and_warns_others() -> None:
     data = profile({"ANTHROPIC_API_KEY": "env:NOPE"})
     for is_node, level in ((True, Level.FAIL), (False, Level.WARN)):

@@ -8,6 +8,8 @@ import pytest
 from cli_world import Cli
 from run_states import ended, live_node, state
 
+from ccs.cli import advice
+
 
 @pytest.fixture(scope="module")
 def ccs(server_url: str) -> Cli:
@@ -101,6 +103,25 @@ def test_the_verdict_of_a_failed_run_comes_with_what_to_do(ccs: Cli, job: str) -
     assert "FAIL one: permission_denied: Bash was denied" in found["task"]
     assert f"ccs tasks update '{job}/one' --allowed-tools RULE" in found["task"]
     assert f"last run {run['name']}: it failed" in explained(ccs, job)["run"]
+
+
+def test_the_run_of_a_job_that_is_gone_is_not_advised_to_change_it(ccs: Cli, job: str) -> None:
+    run = ccs.ok("jobs", "run", job).json
+    ended(ccs, run["id"], "FAILED", verdict="max_turns")
+    cancelled = ccs.ok("jobs", "run", job).json
+    state(ccs, cancelled["id"], "CANCELLED", "the reason")
+    deployment = ccs.ok("jobs", "get", job).json["id"]
+    assert ccs.ask("DELETE", f"/deployments/{deployment}").is_success
+    assert "start it anew: ccs run PROMPT --max-turns N" in explained(ccs, run["id"])["task"]
+    for found in (explained(ccs, run["id"]), explained(ccs, cancelled["id"])):
+        assert not any(job in text for text in found.values())
+    assert "start it anew: ccs run PROMPT" in explained(ccs, cancelled["id"])["run"]
+
+
+def test_every_advice_stands_without_its_job_too() -> None:
+    for verdict in advice.ADVICE:
+        said = advice.for_verdict(verdict, "", "one", "brave-cat")
+        assert not re.search(r"\b(TASK|JOB|RUN)\b|''", said), said
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -215,3 +216,28 @@ def test_every_line_ends_with_an_exit_code_and_a_sentence(ccs: Cli, line: str, c
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         assert legacy.main(shlex.split(line)) == code
     assert says in out.getvalue() + err.getvalue()
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not here")
+def test_the_documented_pipelines_work_on_a_server(ccs: Cli, tmp_path: Path) -> None:
+    """Batch operations over what the lists print, as its documentation has them, `jq` and `xargs` included."""
+    own = Cli({**ccs.env, "PATH": f"{Path(ALIAS).parent}:{os.environ['PATH']}"})
+    job = own.ok("jobs", "create", "--name", f"batch-{uuid4().hex[:8]}", "-C", str(tmp_path)).json["id"]
+    for name in ("a", "b"):
+        own.ok("tasks", "create", "--job", job, "--name", name, "--prompt", "p")
+    script = f"""
+    set -e -o pipefail
+    c() {{ claude-code-scheduler cli "$@" 2> /dev/null; }}
+    c jobs tasks {job} | jq -r '.[].id' | xargs -I {{}} claude-code-scheduler cli tasks disable {{}} > /dev/null
+    c jobs tasks {job} | jq -c '[.[] | .enabled]'
+    for id in $(c jobs tasks {job} --output json | jq -r '.[].id'); do c tasks run $id > /dev/null; done
+    c runs list -n 2 | jq -c '[.runs[] | .only[]] | sort'
+    c health | jq -r '.status'
+    c jobs list | jq -r '.jobs[].id' | grep {job} | xargs -I {{}} claude-code-scheduler cli jobs stop {{}} > /dev/null
+    c jobs list | jq -r '.jobs[].id' | grep {job} | xargs -I {{}} claude-code-scheduler cli jobs delete {{}} --force
+    """
+    env = {**os.environ, **own.env}
+    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.splitlines() == ["[false,false]", '["a","b"]', "ok"], done
+    assert done.returncode == 0, done
+    assert ccs("jobs", "get", job).code == 1

@@ -1,71 +1,12 @@
 """A server that fails: the documented exit codes, one clear sentence, and retries only where they are safe."""
 
-import json
 import os
 import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from bad_server import Answer, bad, drops, gives
 from cli_world import CCS, Cli
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class BadServer:
-    """Answers every request with the next of its answers, and with the last one from then on."""
-
-    def __init__(self, *answers: Answer) -> None:
-        self.asked: list[str] = []
-        self.headers: list[dict[str, str]] = []
-        outer, left = self, list(answers)
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                outer.asked.append(f"{self.command} {self.path}")
-                outer.headers.append(dict(self.headers))
-                (left.pop(0) if len(left) > 1 else left[0])(self)
-
-            do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/api"
-
-
-def gives(status: int, body: object = None, kind: str = "application/json") -> Answer:
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        request.send_response(status)
-        request.send_header("Content-Type", kind)
-        request.send_header("Content-Length", str(len(content)))
-        request.end_headers()
-        request.wfile.write(content)
-
-    return answer
-
-
-def drops(request: BaseHTTPRequestHandler) -> None:
-    request.connection.shutdown(socket.SHUT_RDWR)
-    request.close_connection = True
-
-
-@contextmanager
-def bad(*answers: Answer) -> Iterator[tuple[BadServer, Cli]]:
-    server = BadServer(*answers)
-    threading.Thread(target=server.server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield server, Cli({"PREFECT_API_URL": server.url})
-    finally:
-        server.server.shutdown()
-        server.server.server_close()
-
 
 EMPTY = gives(200, {"results": [], "count": 0})
 

@@ -1,6 +1,5 @@
 """Files that somebody damaged, by the thousand: each is a job or one clear error, never anything else."""
 
-import copy
 import json
 import random
 from pathlib import Path
@@ -8,50 +7,11 @@ from typing import Any
 
 import legacy_data as old
 import pytest
+from damage import damaged
 
 from ccs.cli import exports, legacy, legacy_folder
 from ccs.cli.errors import RequestError
 from ccs.cli.takeover import Report
-
-ODD: list[Any] = [
-    None,
-    True,
-    -1,
-    0,
-    10**30,
-    1.5,
-    float("nan"),
-    "",
-    " ",
-    "x",
-    "/",
-    "\0",
-    "-a",
-    "é" * 300,
-    [],
-    [None],
-    ["x"],
-    {},
-]
-ODD += [{"a": {}}, "2025-12-01", "25:99", "* * * * *", "99 * * * *", "weekly", "interval", "cron", "simple", "manual"]
-
-
-def damaged(data: Any, dice: random.Random) -> Any:
-    """A copy with a few of its values replaced, left out or added."""
-    broken = copy.deepcopy(data)
-    for _ in range(dice.randint(1, 4)):
-        here = broken
-        while isinstance(here, dict | list) and here:
-            keys = list(here) if isinstance(here, dict) else list(range(len(here)))
-            key = dice.choice(keys)
-            if not isinstance(here[key], dict | list) or not here[key] or dice.random() < 0.2:
-                if dice.random() < 0.2:
-                    del here[key]
-                else:
-                    here[key] = copy.deepcopy(dice.choice(ODD))
-                break
-            here = here[key]
-    return broken
 
 
 def whole() -> tuple[Any, Any, Any]:
