@@ -237,6 +237,23 @@ class Api(Transport):
             return False
         return True
 
+    # automations
+
+    def automation(self, name: str) -> Json | None:
+        """The automation of this name; None when there is none."""
+        found = self.read("/automations/filter", {"automations": {"name": {"any_": [name]}}, "limit": 1})
+        return dict(found[0]) if found else None
+
+    def ensure_automation(self, definition: Json) -> None:
+        """Have an automation of this name that does this; one that was switched off stays so."""
+        found = self.automation(definition["name"])
+        if found is None:
+            self.post("/automations/", definition)
+        elif not _says(found, definition):
+            # Not without need: a change forgets what the automation is waiting for.
+            whole = {**definition, "enabled": found["enabled"]}
+            self.request("PUT", f"/automations/{found['id']}", whole, safe=True)
+
     # the server
 
     def healthy(self) -> bool:
@@ -255,3 +272,16 @@ class Api(Transport):
             found += answer["results"]
             if len(found) >= min(limit, answer["count"]) or len(answer["results"]) < size:
                 return found[:limit], answer["count"]
+
+
+def _says(found: object, wanted: object) -> bool:
+    """Whether an answer holds all that is wanted; the server adds defaults and ids, and shuffles lists."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(_says(found.get(key), value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return (
+            isinstance(found, list)
+            and len(found) == len(wanted)
+            and all(any(_says(f, w) for f in found) for w in wanted)
+        )
+    return found == wanted

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
-from ccs.cli import credentials, lookup, views
+from ccs.cli import credentials, lookup, provision, views
 from ccs.cli.api import PROFILE_TYPE, Api, Json
 from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.findings import Finding, fail, info, ok, warn
@@ -27,6 +27,7 @@ def check(api: Api, settings: Settings, pool: str, is_node: bool, logged_in: boo
         yield _version(prefect)
         yield _clock(api)
         yield from _pool(api, pool)
+        yield _lost_runs(api)
         yield from _profiles(api, is_node, logged_in)
         yield from _root(api, is_node)
     except RequestError as error:
@@ -87,6 +88,19 @@ def _pool(api: Api, name: str) -> Iterator[Finding]:
         yield ok("node", f"{len(live)} live node(s): {', '.join(live[:5])}")
     else:
         yield fail("node", f"no node of work pool {name!r} is alive: nothing runs", "ccs up -d")
+
+
+def _lost_runs(api: Api) -> Finding:
+    """Whether a run ends whose node died."""
+    try:
+        watch = api.automation(provision.lost_runs()["name"])
+    except RequestError as error:
+        return warn("lost-runs", f"a run whose node dies stays Running until the node is back: {error}")
+    if watch is None:
+        return warn("lost-runs", "nothing ends the runs of a node that dies", "ccs up -d")
+    if not watch["enabled"]:
+        return warn("lost-runs", f"the automation {watch['name']!r} is switched off", "switch it on in the UI")
+    return ok("lost-runs", f"a run is Crashed when its node is silent for {watch['trigger']['within']:.0f} s")
 
 
 def _profiles(api: Api, is_node: bool, logged_in: bool) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ def of_run(api: Api, run: Json) -> list[Finding]:
     """Why a run does not start, or ended as it did, the most important first."""
     if run["state_type"] in views.ENDED:
         rows = api.results([str(run["id"])]).get(str(run["id"]), [])
-        return ranked([*_end(run, rows, _has_job(api, run)), *_delay(run)])
+        return ranked([*_end(run, rows, _has_job(api, run)), *_node(api, run, rows), *_delay(run)])
     waits = _waits(run, api.server_time)
     if run["state_type"] in _WAITING:
         return ranked([*_place(api, run), *_slots(api, run), waits])
@@ -168,7 +168,7 @@ def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]
         case "CANCELLED":
             yield warn("run", what, f"run it again: ccs jobs run {job!r}" if has_job else advice.GONE)
         case "CRASHED":
-            yield fail("run", what, f"its node or process was ended; read: ccs runs logs {name}")
+            yield fail("run", what, f"go on from where it stopped: ccs runs restart {name} --from-failed")
         case _:
             yield fail("run", what, "" if rows else f"read: ccs runs logs {name}")
     for row in rows:
@@ -181,6 +181,20 @@ def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]
                 f"{row['task']}: {verdict}{detail}",
                 advice.for_verdict(verdict, job if has_job else "", str(row["task"]), name),
             )
+
+
+def _node(api: Api, run: Json, rows: list[Json]) -> Iterator[Finding]:
+    """The node of a run that crashed, and whether it lives."""
+    labels = run.get("labels") or {}
+    node = labels.get("prefect.worker.name") or next((row["node"] for row in rows if row.get("node")), None)
+    pool = run.get("work_pool_name")
+    if run["state_type"] != "CRASHED" or not node or not pool:
+        return
+    if any(n["name"] == node and views.is_live(n, api.server_time) for n in api.nodes(pool)):
+        yield info("node", f"it ran on node {node!r}, which is alive", f"read: ccs runs logs {run['name']}")
+    else:
+        start = f"there, start it again: ccs up -d --pool {pool} --name {node}"
+        yield warn("node", f"it ran on node {node!r}, which is not alive", start)
 
 
 def _delay(run: Json) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ DEFAULTS = {
     "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
     "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # of each run; a run that is silent for long counts as lost
     # Empty: only the tzdata package. Each schedule that is read would walk the system's database otherwise.
     "PYTHONTZPATH": "",
 }

@@ -3,7 +3,7 @@
 The only module that touches Prefect's private parts; `tests/test_deployments_worker.py` fails when they move:
 - `prefect.runner._flow_run_executor.FlowRunExecutorContext`, `prefect.runner._process_manager.ProcessHandle`: what
   the stock worker supervises a run with (cancellation, crash reports, hooks). There is no public counterpart.
-- the context's `_cancellation_manager._process_manager` and `_observer`: see `_PromptStop`, `_cancel_missed`.
+- the context's `_cancellation_manager._process_manager` and `_observer`: see `_PromptStop`, `_follow_states`.
 - `ProcessJobConfiguration._command_configured`: whether the user asked for a command of their own.
 - BaseWorker's `_limiter`, `_release_limit_slot`, `_submit_run`, `_cancel_run`, `_get_scheduled_flow_runs`,
   `_give_worker_labels_to_flow_run`, `_runs_task_group`, `_submitting_flow_run_ids`, `_work_pool`: see each use.
@@ -31,11 +31,10 @@ from prefect.logging.loggers import PrefectLogAdapter
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, ProcessManager
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.states import Crashed
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
-from ccs.deployments import environment, resume, sweep, wake
+from ccs.deployments import environment, lost_runs, resume, sweep, wake
 from ccs.deployments.forks import ForkError, RunProcess, Zygote, signal_group, start_cold
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ class NodeWorker(ProcessWorker):
             await self._warm()
             await self._synced.wait()
             for run_id in leftovers:
-                await self._report_lost(UUID(run_id))
+                await lost_runs.report(self.client, UUID(run_id), self.name, self._logger)
             ready()
             async with asyncio.TaskGroup() as group:
                 group.create_task(wake.listen(self.work_pool.id, self._wake))
@@ -206,7 +205,7 @@ class NodeWorker(ProcessWorker):
                 await super().sync_with_backend()
                 if self._work_pool is None:
                     raise LookupError(f"there is no work pool {self._work_pool_name!r}; `ccs up` makes one")
-                await self._cancel_missed()
+                await self._follow_states()
                 await self._resumption.attend(self.client)
         except Exception as error:
             # As for polls: it is tried again in seconds, whatever went wrong.
@@ -258,6 +257,7 @@ class NodeWorker(ProcessWorker):
                 finally:
                     del self._supervised[flow_run.id]
                     self._uncancelled.discard(flow_run.id)
+                    lost_runs.tell_left(flow_run, configuration)
         if execution is None or execution.status_code is None:
             raise RuntimeError("the run's process did not start")
         return ProcessWorkerResult(status_code=execution.status_code, identifier=str(execution.handle.pid))
@@ -279,29 +279,25 @@ class NodeWorker(ProcessWorker):
             context.control_channel.unregister(run_id)
             raise
 
-    async def _cancel_missed(self) -> None:
-        """Cancel the runs whose own watch of the event stream did not survive an outage of the server."""
+    async def _follow_states(self) -> None:
+        """Do what an outage of the server made runs miss: end the cancelled, and speak for those given up."""
         watched = [run_id for run_id, run in self._supervised.items() if run.process and not run.cancelled]
         if not watched:
             return
         wanted = FlowRunFilter.model_validate(
-            {"id": {"any_": watched}, "state": {"type": {"any_": [StateType.CANCELLING]}}}
+            {"id": {"any_": watched}, "state": {"type": {"any_": [StateType.CANCELLING, StateType.CRASHED]}}}
         )
-        cancelling = {run.id for run in await self.client.read_flow_runs(flow_run_filter=wanted)}
+        found = await self.client.read_flow_runs(flow_run_filter=wanted)
+        cancelling = {run.id for run in found if run.state_type is StateType.CANCELLING}
         for run_id in cancelling & self._uncancelled:  # seen twice: its own watch had the time of a heartbeat
             run = self._supervised.get(run_id)
             if run is not None and not run.cancelled:
                 run.context._observer.on_cancelling(run_id)
         self._uncancelled = cancelling
-
-    async def _report_lost(self, run_id: UUID) -> None:
-        try:
-            lost = await self.client.read_flow_run(run_id)
-            if lost.state is None or not lost.state.is_final():
-                why = f"The node {self.name!r} died during the run; its processes were ended when it came back."
-                await self.client.set_flow_run_state(run_id, Crashed(message=why), force=True)
-        except (httpx.HTTPError, ObjectNotFound) as error:
-            self._logger.warning("run %s was lost and could not be reported: %s", run_id, error)
+        for lost in filter(lost_runs.is_given_up, found):
+            run = self._supervised.get(lost.id)
+            if run is not None and not run.over.is_set():
+                await lost_runs.take_back(self.client, lost.id, self.name)
 
     def _server_away(self, error: Exception) -> None:
         unforeseen = not isinstance(error, (httpx.HTTPError, LookupError))

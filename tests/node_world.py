@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -24,8 +24,14 @@ POOL_TEMPLATE = Path(__file__).parent.parent / "deployments" / "pool.json"
 
 FLOWS = """
 import json, os, signal, subprocess, sys, time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.events import emit_event
+from prefect.exceptions import Abort
+from prefect.runtime import flow_run
+from prefect.states import AwaitingRetry
 
 @flow
 def look(out: str):
@@ -42,6 +48,18 @@ def stay(out: str, seconds: float):
     Path(out + ".ended").write_text(str(time.time()))
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+
+@flow(name="job")
+def job(out: str, seconds: float = 0, waits: bool = False):
+    stay.fn(out, seconds)
+    if waits:
+        with get_client(sync_client=True) as client:
+            in_an_hour = datetime.now(timezone.utc) + timedelta(hours=1)
+            client.set_flow_run_state(flow_run.id, AwaitingRetry(scheduled_time=in_an_hour), force=True)
+        kind, own = "prefect.resource", {"prefect.resource.id": "prefect.flow-run." + flow_run.id}
+        related = [{f"{kind}.id": "prefect.flow.x", f"{kind}.role": "flow", f"{kind}.name": "job"}]
+        emit_event("prefect.flow-run.heartbeat", resource=own, related=related)  # one that comes late
+        raise Abort("it goes on in an hour")
 
 @flow
 def breed(out: str, seconds: float):
@@ -89,17 +107,28 @@ class Node:
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 
+    def started(self) -> dict[int, str]:
+        """The pids and titles of all that it has started: runs, theirs, and what they are forked from."""
+        mine = f"{sweep.NODE_PROCESS}={self.process.pid}:".encode()
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if mine in (folder / "environ").read_bytes():
+                    found[int(folder.name)] = (folder / "comm").read_text().strip()
+        return found
+
     def zygote(self) -> int:
         """The pid of the process it forks runs from."""
-        mine = f"{sweep.NODE_PROCESS}={self.process.pid}:".encode()
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                title = (folder / "comm").read_text().strip()
-                if title == sweep.ZYGOTE_TITLE and mine in (folder / "environ").read_bytes():
-                    return int(folder.name)
-            except OSError:
-                continue
-        raise AssertionError("no zygote")
+        return next(pid for pid, title in self.started().items() if title == sweep.ZYGOTE_TITLE)
+
+    def dies(self) -> None:
+        """End at once with all that it started, as its machine would."""
+        self.process.kill()
+        self.process.wait()
+        while started := self.started():
+            for pid in started:
+                with suppress(ProcessLookupError):
+                    kill(pid)
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

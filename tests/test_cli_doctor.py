@@ -10,7 +10,7 @@ import pytest
 from cli_world import Cli
 from run_states import live_node
 
-from ccs.cli import credentials, machine
+from ccs.cli import credentials, machine, provision
 from ccs.cli.api import Json
 from ccs.cli.findings import Finding, Level
 from ccs.cli.settings import Settings
@@ -55,9 +55,20 @@ def test_a_healthy_world_is_ok_in_every_point(ccs: Cli, claude: str) -> None:
     live_node(ccs, pool=pool)
     code, checks = checked(ccs, "--pool", pool, CCS_CLAUDE=claude)
     assert code == 0, checks
-    names = ("server", "auth", "version", "clock", "profile-type", "pool", "node", "claude", "git", "disk")
+    names = ("server", "auth", "version", "clock", "profile-type", "pool", "node", "lost-runs", "claude", "git", "disk")
     assert {n: checks[n]["level"] for n in names} == dict.fromkeys(names, "OK")
     assert "2.1.7 (Claude Code)" in checks["claude"]["what"]
+
+
+def test_it_warns_when_nothing_ends_the_runs_of_a_dead_node(ccs: Cli) -> None:
+    name = provision.lost_runs()["name"]
+    (watch,) = ccs.ask("POST", "/automations/filter", {"automations": {"name": {"any_": [name]}}}).json()
+    ccs.ask("PATCH", f"/automations/{watch['id']}", {"enabled": False})
+    assert "switched off" in checked(ccs)[1]["lost-runs"]["what"]
+    ccs.ask("DELETE", f"/automations/{watch['id']}")
+    missing = checked(ccs)[1]["lost-runs"]
+    assert (missing["level"], missing["do"]) == ("WARN", "ccs up -d")
+    assert checked(ccs.provisioned())[1]["lost-runs"]["level"] == "OK"
 
 
 def test_what_is_missing_fails_with_what_to_do(ccs: Cli) -> None:

@@ -125,7 +125,7 @@ def test_every_advice_stands_without_its_job_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "level", "do"), [("CRASHED", "FAIL", "ccs runs logs"), ("CANCELLED", "WARN", "ccs jobs run")]
+    ("kind", "level", "do"), [("CRASHED", "FAIL", "ccs runs restart"), ("CANCELLED", "WARN", "ccs jobs run")]
 )
 def test_other_ends_of_a_run_say_what_to_do(ccs: Cli, job: str, kind: str, level: str, do: str) -> None:
     run = ccs.ok("jobs", "run", job).json
@@ -134,6 +134,18 @@ def test_other_ends_of_a_run_say_what_to_do(ccs: Cli, job: str, kind: str, level
     assert said.startswith(level)
     assert "the reason" in said
     assert do in said
+
+
+def test_a_crashed_run_names_its_node_and_whether_it_lives(ccs: Cli, job: str, pool: str) -> None:
+    run = ccs.ok("jobs", "run", job).json
+    ccs.ask("PATCH", f"/flow_runs/{run['id']}/labels", {"prefect.worker.name": "n7"})
+    state(ccs, run["id"], "CRASHED", "silence")
+    found = explained(ccs, run["name"])
+    assert f"ccs runs restart {run['name']} --from-failed" in found["run"]
+    assert found["node"].startswith("WARN it ran on node 'n7', which is not alive")
+    assert f"ccs up -d --pool {pool} --name n7" in found["node"]
+    live_node(ccs, "n7", pool)
+    assert explained(ccs, run["name"])["node"].startswith("INFO it ran on node 'n7', which is alive")
 
 
 @pytest.mark.parametrize(("kind", "what"), [("RUNNING", "it is running"), ("PENDING", "a node has taken it")])
