@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
-from ccs.cli import credentials, lookup, views
+from ccs.cli import credentials, limits, lookup, views
 from ccs.cli.api import PROFILE_TYPE, Api, Json
 from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.findings import Finding, fail, info, ok, warn
@@ -28,6 +28,7 @@ def check(api: Api, settings: Settings, pool: str, is_node: bool, logged_in: boo
         yield _clock(api)
         yield from _pool(api, pool)
         yield from _profiles(api, is_node, logged_in)
+        yield from limits.all_of(api)
         yield from _root(api, is_node)
     except RequestError as error:
         yield fail("auth" if error.status in (401, 403) else "server", str(error), error.hint)
