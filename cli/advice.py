@@ -6,7 +6,8 @@ ADVICE = {
     "api_error": "try again later, or set another ANTHROPIC_BASE_URL or model",
     "auth": "put a working key or token into the profile (ccs profiles update PROFILE --secret NAME), or log claude in "
     "on the node",
-    "usage_limit": "wait until the limit is over, or use a profile with another account",
+    "usage_limit": "let it wait for the reset (ccs tasks update TASK --on-limit wait --max-limit-wait TIME), or use a "
+    "profile with another account",
     "max_turns": "raise it: ccs tasks update TASK --max-turns N, or ask for less in one task",
     "budget": "raise the one it names, such as ccs tasks update TASK --budget USD or ccs jobs update JOB "
     "--budget-per-day USD, or ask for less in one task",

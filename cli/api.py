@@ -256,6 +256,11 @@ class Api(Transport):
 
     # the server
 
+    def variables(self, beginning: str) -> list[Json]:
+        """The variables whose names begin so."""
+        found = self.read("/variables/filter", {"variables": {"name": {"like_": beginning}}, "limit": PAGE})
+        return [v for v in found if str(v["name"]).startswith(beginning)]
+
     def healthy(self) -> bool:
         """Whether the server says that it is well."""
         return bool(self.get("/health"))

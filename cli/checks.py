@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
-from ccs.cli import credentials, lookup, provision, views
+from ccs.cli import credentials, limits, lookup, provision, views
 from ccs.cli.api import PROFILE_TYPE, Api, Json
 from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.findings import Finding, fail, info, ok, warn
@@ -29,6 +29,7 @@ def check(api: Api, settings: Settings, pool: str, is_node: bool, logged_in: boo
         yield from _pool(api, pool)
         yield _lost_runs(api)
         yield from _profiles(api, is_node, logged_in)
+        yield from limits.all_of(api)
         yield from _root(api, is_node)
     except RequestError as error:
         yield fail("auth" if error.status in (401, 403) else "server", str(error), error.hint)

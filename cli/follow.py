@@ -20,10 +20,13 @@ QUIET = 3.0
 OUTAGE = 120.0
 """Seconds a server may be away while a run is followed."""
 
+_LAZY = 5.0  # seconds between two looks at a run that waits for long
+
 _TRACEBACK = re.compile(r"\n(?:Traceback \(most recent call last\)|NoneType: None)")
 _BOOKKEEPING = re.compile(
     r"Engine execution exited with unexpected|Downloading flow code from|Worker '.*' submitting flow run"
     r"|(?:Task|Flow) run failed with state:|Beginning flow run|Flow run '.*' submitted to infrastructure"
+    r"|Finished in state Running\(\)"
 )
 
 EXIT_CODES = {"COMPLETED": 0, "FAILED": 10, "CRASHED": 11, "CANCELLED": 130}
@@ -77,12 +80,13 @@ class Line:
 
 def lines(api: Api, run: str, foot: Line | None = None, watch: "Watch | None" = None) -> Iterator[Json]:
     """The log lines of a run as they come, until it has ended and its log is complete."""
-    log, quiet_since, lost_since = Log(api, run), time.monotonic(), 0.0
+    log, quiet_since, lost_since, told = Log(api, run), time.monotonic(), 0.0, ""
     while True:
         try:
             state = api.run(run)
             fresh = log.new()
-            if watch and state["state_type"] in ("SCHEDULED", "PENDING"):
+            wait = _wait(state, api.server_time)
+            if watch and state["state_type"] in ("SCHEDULED", "PENDING") and not wait:
                 watch.check(state)
             lost_since = 0.0
         except (UnreachableError, ServerError):
@@ -100,9 +104,14 @@ def lines(api: Api, run: str, foot: Line | None = None, watch: "Watch | None" = 
             yield from fresh
         if state["state_type"] in views.ENDED and (time.monotonic() - quiet_since > QUIET or _is_last(fresh)):
             return
+        if wait and (due := str(views.due(state))) != told:
+            if foot:
+                foot.clear()
+            told = due
+            say(f"the run waits until {views.clock(datetime.fromisoformat(due))} ({views.ago(due)}) and then goes on")
         if foot:
             foot.put(_status(state))
-        time.sleep(0.5)
+        time.sleep(_LAZY if wait > 2 * _LAZY else 0.5)
 
 
 def wait(api: Api, run: str, ui_url: str) -> int:
@@ -180,6 +189,12 @@ class Watch:
         return RequestError(f"{why}; the run stays queued: {run['name']} ({run['id']})", hint)
 
 
+def _wait(run: Json, now: datetime) -> float:
+    """Seconds until a run that has left its node goes on; 0 for any other."""
+    due = views.due(run) if views.is_waiting(run) else None
+    return max(0.0, (datetime.fromisoformat(due) - now).total_seconds()) if due else 0.0
+
+
 def _is_last(fresh: list[Json]) -> bool:
     return any(line["name"] == "prefect.flow_runs" and "Finished in state" in line["message"] for line in fresh)
 
@@ -191,6 +206,9 @@ def _moment(timestamp: str) -> datetime:
 def _status(run: Json) -> str:
     started = run.get("start_time")
     since = views.ago(started or run.get("expected_start_time") or run.get("created")).removesuffix(" ago")
+    if views.is_waiting(run):
+        reason = (run.get("state") or {}).get("message") or "it goes on by itself"
+        return f"… {run['state_name']}, due {views.ago(views.due(run))}: {reason}"
     if run["state_type"] in ("SCHEDULED", "PENDING"):
         reason = (run.get("state") or {}).get("message") or "waiting for a node"
         return f"… {run['state_name']} for {since}: {reason}"

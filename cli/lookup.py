@@ -85,10 +85,15 @@ def profile(api: Api, name: str) -> Json:
     return by_start or _absent("profile", name, (str(p["name"]) for p in every), "ccs profiles list")
 
 
+def spec_of(thing: Json) -> Json:
+    """The job's spec in the parameters of a deployment or run; empty where there is none."""
+    spec = (thing.get("parameters") or {}).get("job")
+    return spec if isinstance(spec, dict) else {}
+
+
 def tasks_of(deployment: Json) -> list[Json]:
     """The tasks in a job's spec; empty for a deployment that has none."""
-    spec = (deployment.get("parameters") or {}).get("job")
-    tasks = spec.get("tasks") if isinstance(spec, dict) else None
+    tasks = spec_of(deployment).get("tasks")
     return [_with_id(deployment, t) for t in tasks if isinstance(t, dict)] if isinstance(tasks, list) else []
 
 

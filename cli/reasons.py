@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from ccs.cli import advice, budgets, lookup, schedule, views
+from ccs.cli import advice, budgets, limits, lookup, schedule, views
 from ccs.cli.api import Api, Json
 from ccs.cli.findings import Finding, fail, info, ranked, warn
 
@@ -17,6 +17,7 @@ _FINE = ("ok", "skipped")
 def of_job(api: Api, deployment: Json) -> list[Finding]:
     """Why a job did not run, the most important first."""
     found = [*_contents(api, deployment), *_pause(api, deployment), *_place(api, deployment), *_times(deployment)]
+    found += limits.of_job(api, deployment)
     found += [*_queue(api, deployment), *_last(api, deployment)]
     return ranked(found)
 
@@ -28,7 +29,8 @@ def of_run(api: Api, run: Json) -> list[Finding]:
         return ranked([*_end(run, rows, _has_job(api, run)), *_node(api, run, rows), *_delay(run)])
     waits = _waits(run, api.server_time)
     if run["state_type"] in _WAITING:
-        return ranked([*_place(api, run), *_slots(api, run), waits])
+        held = limits.of_job(api, run)
+        return ranked([*_place(api, run), *_slots(api, run), *held, waits])
     return ranked([waits, *_delay(run)])
 
 
@@ -41,7 +43,7 @@ def _contents(api: Api, deployment: Json) -> Iterator[Finding]:
     elif not any(t.get("enabled", True) for t in tasks):
         task = f"{name}/{tasks[0]['name']}"
         yield fail("tasks", "every task is disabled: every run is skipped", f"ccs tasks enable {task!r}")
-    spec = (deployment.get("parameters") or {}).get("job") or {}
+    spec = lookup.spec_of(deployment)
     for profile in sorted({p for p in (spec.get("profile"), *(t.get("profile") for t in tasks)) if p}):
         if api.profile(profile) is None:
             yield fail("profile", f"there is no profile {profile!r}: its tasks fail", f"ccs profiles create {profile}")
@@ -99,7 +101,7 @@ def _limits(api: Api, pool: Json, thing: Json) -> Iterator[Finding]:
 
 def _slots(api: Api, run: Json) -> Iterator[Finding]:
     pool = run.get("work_pool_name")
-    if pool and _seconds(run["expected_start_time"], api.server_time) > LATE and (busy := api.busy(pool)):
+    if pool and _passed(run, api.server_time) > LATE and (busy := api.busy(pool)):
         what = f"{busy} run(s) are under way in work pool {pool!r}: its nodes may be full"
         yield warn("full", what, "wait, or start another node: ccs up -d --name NAME --limit N")
     if run.get("deployment_id"):
@@ -126,13 +128,16 @@ def _times(deployment: Json) -> Iterator[Finding]:
 def _queue(api: Api, deployment: Json) -> Iterator[Finding]:
     own = {"deployment_id": {"any_": [deployment["id"]]}}
     waiting, _ = api.runs({**own, "state": {"type": {"any_": list(_WAITING)}}}, 200)
-    late = [r for r in waiting if _seconds(r["expected_start_time"], api.server_time) > LATE]
+    late = [r for r in waiting if _passed(r, api.server_time) > LATE]
     if late:
         oldest = late[-1]
-        since = views.ago(oldest["expected_start_time"])
+        since = views.ago(views.due(oldest))
         yield warn(
             "late", f"{len(late)} run(s) are late; {oldest['name']} was due {since}", f"ccs explain {oldest['name']}"
         )
+    for run in waiting:
+        if views.is_waiting(run) and run not in late:
+            yield info("waiting", f"run {run['name']}: {_waits(run, api.server_time).what}")
     running, count = api.runs({**own, "state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}, 1)
     if count:
         yield info("running", f"{count} run(s) are under way, such as {running[0]['name']}", f"ccs runs logs {running[0]['name']} -f")  # fmt: skip  # noqa: E501
@@ -160,8 +165,7 @@ def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]
     when = views.ago(run.get("end_time") or run.get("expected_start_time"))
     told = any(str(row.get("verdict")) not in _FINE for row in rows)  # the tasks say it better
     what = f"it {run['state_name'].lower()} {when}" + (f": {said}" if said and not told else "")
-    spec = (run.get("parameters") or {}).get("job")
-    job = str(spec.get("name")) if isinstance(spec, dict) else "JOB"
+    job = str(lookup.spec_of(run).get("name") or "JOB")
     match run["state_type"]:
         case "COMPLETED":
             yield info("run", what)
@@ -209,12 +213,13 @@ def _waits(run: Json, now: datetime) -> Finding:
     said, kind = (run.get("state") or {}).get("message") or "", run["state_type"]
     more = f": {said}" if said else ""
     if kind == "SCHEDULED":
-        passed = _seconds(run["expected_start_time"], now)
+        due, passed = views.due(run) or "", _passed(run, now)
         if passed < -1:  # the server tells its time to the second
-            return info(
-                "time", f"it is not due yet: {run['expected_start_time']} ({views.ago(run['expected_start_time'])})"
-            )
-        what = f"it was due {views.ago(run['expected_start_time'])} and waits ({run['state_name']}){more}"
+            if views.is_waiting(run):
+                when = f"{views.clock(datetime.fromisoformat(due))} ({views.ago(due)})"
+                return info("waiting", f"it waits and goes on by itself at {when}{more}")
+            return info("time", f"it is not due yet: {due} ({views.ago(due)})")
+        what = f"it was due {views.ago(due)} and waits ({run['state_name']}){more}"
         return warn("late", what) if passed > LATE else info("time", what)
     if kind == "PENDING":
         return info("pending", f"a node has taken it and is starting it{more}", f"ccs runs logs {run['name']} -f")
@@ -222,6 +227,11 @@ def _waits(run: Json, now: datetime) -> Finding:
         return warn("cancelling", f"its node has been asked to end it{more}", f"ccs runs stop {run['name']} --force")
     since = views.ago(run.get("start_time"))
     return info("running", f"it is {run['state_name'].lower()} since {since}{more}", f"ccs runs logs {run['name']} -f")
+
+
+def _passed(run: Json, now: datetime) -> float:
+    """Seconds since a run was due; negative when it is not yet."""
+    return _seconds(views.due(run) or now.isoformat(), now)
 
 
 def _seconds(time: str, now: datetime) -> float:

@@ -46,6 +46,7 @@ def text(run: Json) -> str:
         "Status": run["status"],
         "Reason": run["reason"],
         "Started": _when(run["started"] or run["expected"]),
+        "Goes on": _when(run["goes_on"]),
         "Duration": views.span(run["duration_seconds"]),
         "Cost": views.dollars(run["cost_usd"]),
         "Pool": run["pool"],

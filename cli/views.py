@@ -77,12 +77,25 @@ def run(flow_run: Json, rows: list[Json] | None, ui_url: str) -> Json:
         "expected": flow_run.get("expected_start_time"),
         "started": flow_run.get("start_time"),
         "ended": flow_run.get("end_time"),
+        "goes_on": due(flow_run) if is_waiting(flow_run) else None,
         "duration_seconds": _duration(flow_run),
         "cost_usd": _total(rows, "cost_usd"),
         "turns": _total(rows, "turns"),
         "pool": flow_run.get("work_pool_name"),
         "url": f"{ui_url}/runs/flow-run/{flow_run['id']}",
     }
+
+
+def due(flow_run: Json) -> str | None:
+    """When a run is to start or, if it waits in the middle, to go on."""
+    details = (flow_run.get("state") or {}).get("state_details") or {}
+    time: str | None = details.get("scheduled_time") or flow_run.get("expected_start_time")
+    return time
+
+
+def is_waiting(flow_run: Json) -> bool:
+    """Whether a run has left its node in the middle and goes on later."""
+    return flow_run["state_type"] == "SCHEDULED" and bool(flow_run.get("start_time"))
 
 
 def node(worker: Json, pool: str, now: datetime) -> Json:
@@ -117,6 +130,12 @@ def ago(time: str | None) -> str:
     else:
         text = f"{size:.0f}s"
     return f"{text} ago" if passed >= 0 else f"in {text}"
+
+
+def clock(time: datetime) -> str:
+    """A moment of today in local time, of another day with its date."""
+    local = time.astimezone()
+    return f"{local:%H:%M:%S}" if local.date() == datetime.now().astimezone().date() else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
 def span(seconds: float | None) -> str:

@@ -10,7 +10,7 @@ from ccs.blocks.profile import Profile
 from ccs.flows import retry
 from ccs.flows.budget import Allowance, BudgetSpent, Stopped
 from ccs.flows.claude.attempt import run_attempt
-from ccs.flows.claude.events import Event, Said, ToolCall
+from ccs.flows.claude.events import Answered, Event
 from ccs.flows.claude.executable import Executable
 from ccs.flows.claude.narration import narrate
 from ccs.flows.claude.report import Report
@@ -166,7 +166,7 @@ class _Attempts:
         return report, allowance.is_share
 
     def narrate(self, event: Event) -> None:
-        if isinstance(event, ToolCall) or (isinstance(event, Said) and not event.is_synthetic):
+        if isinstance(event, Answered):
             self.task.gate.answered()
         line = narrate(event)
         if line:

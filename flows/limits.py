@@ -33,7 +33,7 @@ _LOOK_AGAIN = (1.0, 3.0)
 _PAUSE, _LONGEST_PAUSE = 300.0, 1800.0  # seconds, when nobody knows the reset
 _JUST_OVER = 120.0  # a task may need so long to say that it met a limit
 _FARTHEST = 32 * 86400.0  # a reset beyond a month is none
-_RETRIES = 1  # with the node's ten, a server that is away would hold up a task for half an hour
+_RETRIES = 3  # some 15 s; with the ten of a node, a server that is away would hold up a task for half an hour
 _TIMEOUT = 10.0
 _DATE_GRAIN = 1.5  # a server tells its time in whole seconds: a smaller difference is none
 

@@ -20,7 +20,7 @@ ROW = {
 }
 
 
-def state(ccs: Cli, run: str, kind: str, message: str = "", **more: str) -> None:
+def state(ccs: Cli, run: str, kind: str, message: str = "", **more: object) -> None:
     """Put a run into a state."""
     body = {"state": {"type": kind, "message": message, **more}, "force": True}
     assert ccs.ask("POST", f"/flow_runs/{run}/set_state", body).json()["status"] == "ACCEPT"

@@ -46,11 +46,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class Said:
-    """A text of the model; a synthetic one is claude's own, about an error."""
+    """A text of the model."""
 
     text: str
     nested: bool = False
-    is_synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ def _message(record: Record) -> Iterator[Event]:
     for block in record.record("message").records("content"):
         match block.text("type"):
             case "text" if record.text("type") == "assistant":
-                yield Said(block.text("text"), nested, record.record("message").text("model") == "<synthetic>")
+                yield Said(block.text("text"), nested)
             case "tool_use":
                 yield ToolCall(block.text("name"), tool_summary(block.record("input")), nested)
             case "tool_result":

@@ -1,0 +1,167 @@
+"""Usage limits that hold, and runs that wait for their end: what `ccs` says about them and how it follows them."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from cli_world import Cli
+from run_states import ended, live_node, newest, state
+
+from ccs.flows.spec import limit_variable
+
+MESSAGE = "usage limit of profile 'x' until then"
+
+
+@pytest.fixture(scope="module")
+def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    return Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(tmp_path_factory.mktemp("ccs"))}).provisioned()
+
+
+@pytest.fixture
+def job(ccs: Cli, tmp_path: Path) -> str:
+    """A job with a profile and a pool of its own; both are named like it."""
+    name = f"job-{uuid4().hex[:12]}"
+    assert ccs.ask("POST", "/work_pools/", {"name": name, "type": "process"}).status_code == 201
+    live_node(ccs, name=f"node-of-{name}", pool=name)
+    ccs.ok("profiles", "create", name)
+    ccs.ok("jobs", "create", "--name", name, "-C", str(tmp_path), "--pool", name, "--profile", name)
+    ccs.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
+    return name
+
+
+@pytest.fixture(autouse=True)
+def _no_limits_left(ccs: Cli) -> Iterator[None]:
+    yield
+    for variable in ccs.ask("POST", "/variables/filter", {"variables": {"name": {"like_": "ccs_limit"}}}).json():
+        ccs.ask("DELETE", f"/variables/{variable['id']}")
+
+
+def hold(ccs: Cli, name: str, until: object) -> None:
+    assert ccs.ask("POST", "/variables/", {"name": name, "value": {"until": until}}).status_code == 201
+
+
+def in_two_hours() -> float:
+    return (datetime.now(UTC) + timedelta(minutes=150)).timestamp()
+
+
+def found(ccs: Cli, *command: str) -> list[str]:
+    """The findings about limits, as level and text."""
+    answer = ccs(*command).json
+    findings = answer.get("findings") or answer.get("checks")
+    return [f"{f['level']} {f['what']} {f['do']}" for f in findings if f["id"] == "limit"]
+
+
+def waiting(ccs: Cli, run: str) -> str:
+    """Have a run wait as a node would leave it; when it goes on."""
+    state(ccs, run, "RUNNING")
+    due = datetime.fromtimestamp(in_two_hours(), UTC).isoformat()
+    state(ccs, run, "SCHEDULED", MESSAGE, name="AwaitingRetry", state_details={"scheduled_time": due})
+    return due
+
+
+def test_a_limit_of_the_jobs_profile_is_told(ccs: Cli, job: str) -> None:
+    assert found(ccs, "explain", job) == []
+    hold(ccs, limit_variable(job, ""), in_two_hours())
+    for command in (("explain", job), ("doctor", "--pool", job)):
+        (told,) = found(ccs, *command)
+        assert told.startswith(f"WARN usage limit of profile '{job}' until ")
+        assert " (in 2h): its tasks wait until then" in told
+        assert told.endswith(f"prefect variable delete ccs_limit_{job}")
+
+
+def test_a_limit_of_another_profile_does_not_concern_a_job(ccs: Cli, job: str) -> None:
+    hold(ccs, limit_variable(f"{job}-2", ""), in_two_hours())
+    hold(ccs, limit_variable(None, f"node-of-{job}"), in_two_hours())
+    assert found(ccs, "explain", job) == []
+    assert len(found(ccs, "doctor")) == 2
+
+
+def test_without_a_profile_the_login_of_its_nodes_counts(ccs: Cli, job: str) -> None:
+    other = f"{job}-bare"
+    ccs.ok("jobs", "create", "--name", other, "--pool", job)
+    ccs.ok("tasks", "create", "--job", other, "--name", "one", "--prompt", "x")
+    hold(ccs, limit_variable(None, f"node-of-{job}"), in_two_hours())
+    (told,) = found(ccs, "explain", other)
+    assert f"usage limit of the login of node 'node-of-{job}' until " in told
+
+
+@pytest.mark.parametrize("until", [1, None, "soon", 1e300, [], True])
+def test_a_limit_that_is_over_or_cannot_be_read_is_none(ccs: Cli, job: str, until: object) -> None:
+    hold(ccs, limit_variable(job, ""), until)
+    assert found(ccs, "explain", job) == []
+    assert found(ccs, "doctor") == []
+
+
+def test_a_waiting_run_is_listed_with_its_reason_and_when_it_goes_on(ccs: Cli, job: str) -> None:
+    run = str(ccs.ok("jobs", "run", job).json["id"])
+    due = waiting(ccs, run)
+    (listed,) = ccs.ok("runs", "list", "--job", job).json["runs"]
+    assert (listed["status"], listed["reason"]) == ("AwaitingRetry", MESSAGE)
+    assert datetime.fromisoformat(listed["goes_on"]) == datetime.fromisoformat(due)
+    assert MESSAGE in ccs.ok("runs", "list", "--job", job, "--output", "table").out
+    assert "(in 2h)" in ccs.ok("runs", "get", run, "--output", "table").out
+
+
+def test_a_waiting_run_is_explained_and_not_called_late(ccs: Cli, job: str) -> None:
+    past = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
+    identity = ccs.ok("jobs", "get", job).json["id"]
+    asked = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": past}}}
+    run = str(ccs.ask("POST", f"/deployments/{identity}/create_flow_run", asked).json()["id"])
+    assert "late" in {f["id"] for f in ccs.ok("explain", run).json["findings"]}
+    waiting(ccs, run)
+    findings = ccs.ok("explain", run).json["findings"]
+    (told,) = [f["what"] for f in findings if f["id"] == "waiting"]
+    assert told.startswith("it waits and goes on by itself at ")
+    assert told.endswith(f"(in 2h): {MESSAGE}")
+    about_job = ccs.ok("explain", job).json["findings"]
+    assert any(f["id"] == "waiting" and MESSAGE in f["what"] for f in about_job)
+    assert not {"late", "full"} & {f["id"] for f in [*findings, *about_job]}
+
+
+def test_a_waiting_run_is_stopped_at_once(ccs: Cli, job: str) -> None:
+    run = str(ccs.ok("jobs", "run", job).json["id"])
+    waiting(ccs, run)
+    assert ccs.ok("runs", "stop", run).json["status"] == "Cancelled"
+
+
+def reads(child: "subprocess.Popen[str]", text: str) -> str:
+    """What it says on stderr until it says this."""
+    assert child.stderr
+    seen = ""
+    while text not in seen:
+        line = child.stderr.readline()
+        assert line, f"it ended: {seen}"
+        seen += line
+    return seen
+
+
+def test_waiting_for_a_run_goes_on_while_the_run_waits(ccs: Cli, job: str) -> None:
+    child = ccs.start("jobs", "run", job, "--wait")
+    run = newest(ccs, job)
+    state(ccs, run, "RUNNING")
+    ccs.ask("PATCH", f"/work_pools/{job}", {"is_paused": True})  # which matters to a run only when it is due
+    waiting(ccs, run)
+    assert "(in 2h) and then goes on" in reads(child, "the run waits until ")
+    ended(ccs, run, "FAILED", verdict="usage_limit")
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 75, err
+    assert json.loads(out)["tasks"][0]["verdict"] == "usage_limit"
+    assert "the run waits" not in err  # once
+
+
+def test_a_followed_log_goes_on_while_the_run_waits(ccs: Cli, job: str) -> None:
+    run = str(ccs.ok("jobs", "run", job).json["id"])
+    waiting(ccs, run)
+    child = ccs.start("runs", "logs", run, "-f")
+    reads(child, "the run waits until ")
+    state(ccs, run, "RUNNING")
+    line = {"name": "prefect.flow_runs", "level": 20, "message": "on it", "timestamp": datetime.now(UTC).isoformat()}
+    assert ccs.ask("POST", "/logs/", [{**line, "flow_run_id": run}]).status_code == 201
+    ended(ccs, run, "COMPLETED")
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert out.endswith(" on it\n")
