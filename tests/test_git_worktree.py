@@ -222,6 +222,25 @@ def test_one_whose_making_was_killed_is_made_anew(repo: Path) -> None:
     assert status(again.path) == ""
 
 
+def test_a_git_that_outlives_the_run_which_made_the_worktree_is_waited_for(repo: Path, tmp_path: Path) -> None:
+    hook(repo, "post-checkout", f"touch '{tmp_path}/begun'; while [ ! -e '{tmp_path}/go' ]; do sleep 0.1; done")
+    code = "import sys; from pathlib import Path; from ccs.flows.git.worktree import prepare; prepare(*sys.argv[1:])"
+    code = code.replace("*sys.argv[1:]", "Path(sys.argv[1]), 'night', 'main'")
+    child = subprocess.Popen([sys.executable, "-c", code, str(repo)])
+    while not (tmp_path / "begun").exists():
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(prepare, repo, "night", "main")
+        assert not waiting.done()
+        (tmp_path / "go").touch()
+        assert waiting.result(60).branch == "night"
+    assert not list((repo / ".git/ccs").glob("making-*"))
+    assert git(repo, "config", "branch.night.ccsBase") == "main"
+
+
 def test_a_lock_that_a_killed_git_left_is_explained_and_stays(repo: Path) -> None:
     made = prepare(repo, "night", "main")
     lock = repo / ".git/worktrees/night/index.lock"

@@ -65,10 +65,10 @@ def aside(snapshot: Snapshot, run_id: str, task: str, hold: Hold | None = None) 
 
 
 def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str) -> Aside | None:
-    now = Snapshot.take(Path(snapshot.directory))
+    now = Snapshot.of(repository)
     inner = _submodules_aside(repository, snapshot, now, name, whose)
     if inner:
-        now = Snapshot.take(Path(snapshot.directory))
+        now = Snapshot.of(repository)
     goal = _goal(repository, snapshot, now)
     now = _with_hidden(repository, now, goal)
     files = sorted(repository.difference(goal.files, now.files))
@@ -86,7 +86,7 @@ def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str
         ) from None
     if begun:
         _end(repository, begun, clean=snapshot.is_clean)
-    back = [_way_back(repository, snapshot, ref, parent, files)]  # last, on top of what is moved back
+    back = [_way_back(repository, now.head, ref, parent)]  # last, on top of what is moved back
     for path in sorted({*nested, *(set(Status.of(repository).nested) - set(snapshot.nested))}):
         back.insert(0, _move(repository, ref, path))
         files = [f for f in files if f != path.rstrip("/")] + [path]
@@ -183,7 +183,7 @@ def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Sn
         entries |= {path: wanted.get(path, (None, None))[1] for path in unmerged}
     repository.write_index(entries)
     repository.ask("update-index", "-q", "--refresh", timeout=LONG)
-    again = Snapshot.take(Path(snapshot.directory))
+    again = Snapshot.of(repository)
     if rest := sorted(repository.difference(goal.files, again.files)):
         raise GitError(f"{naming(rest)} cannot be written, or changed at that moment")
 
@@ -196,10 +196,11 @@ def _end(repository: Repository, operation: str, clean: bool) -> None:
         repository.git(operation, "--quit")
 
 
-def _way_back(repository: Repository, snapshot: Snapshot, ref: str, parent: str, files: list[str]) -> str:
+def _way_back(repository: Repository, head: str, ref: str, parent: str) -> str:
     git = f"git -C {shlex.quote(str(repository.place))}"
-    if set(files) & set(snapshot.dirty(repository)):  # cherry-pick refuses files with uncommitted changes
-        return f"{git} diff --binary --no-ext-diff --no-textconv {parent} {ref} | {git} apply"
+    if parent != head:  # cherry-pick knows commits only, and not what was uncommitted before
+        options = "--binary --no-renames --no-ext-diff --no-textconv"
+        return f"{git} diff {options} {parent} {ref} | {git} apply"
     return f"{git} cherry-pick --no-commit {ref}"
 
 

@@ -57,7 +57,7 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
     """
     repository = Repository.at(Path(snapshot.directory))
     with locks.changing(repository.common_dir):
-        before = Snapshot.take(Path(snapshot.directory))
+        before = Snapshot.of(repository)
         wanted, left = _sorted_out(repository, snapshot, before)
         if not wanted:
             _unstage(repository, snapshot, before)
@@ -69,16 +69,16 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
             commit_id = _commit(repository, before.head, wanted, origin, author, identity, timeout)
         except GitError:
             # A hook that formats the files and refuses them as they were is content the second time.
-            again, left = _sorted_out(repository, snapshot, Snapshot.take(Path(snapshot.directory)))
+            again, left = _sorted_out(repository, snapshot, Snapshot.of(repository))
             if again == wanted:
                 raise
             commit_id = _commit(repository, before.head, again, origin, author, identity, timeout)
-        now = Snapshot.take(Path(snapshot.directory))
+        now = Snapshot.of(repository)
         rest, left = _sorted_out(repository, snapshot, now)
         if any(wanted.get(path) != entry for path, entry in rest.items()):  # a hook wrote into the files, unstaged
             with contextlib.suppress(GitError):
                 commit_id = _commit(repository, commit_id, rest, origin, author, identity, timeout)
-            now = Snapshot.take(Path(snapshot.directory))
+            now = Snapshot.of(repository)
             rest, left = _sorted_out(repository, snapshot, now)
         left |= set(rest)
         _unstage(repository, snapshot, now)

@@ -1,5 +1,6 @@
 """Locks: those by which runs of ccs stay out of each other's way, and those that git left behind."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -7,7 +8,6 @@ import re
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ccs.flows.git.command import GitError, shown
@@ -77,7 +77,7 @@ class FileLock:
             ) from None
 
 
-@contextmanager
+@contextlib.contextmanager
 def changing(common_dir: Path) -> Iterator[None]:
     """Hold the repository's lock while its metadata is changed: one task of this machine at a time."""
     lock = FileLock(common_dir / "ccs" / "lock")
@@ -138,17 +138,20 @@ def _in_use(age: float, holder: str) -> bool:
 def _holder(lock: Path) -> str:
     """The process that has the lock open, or the git that works in its repository and may have closed it for now."""
     target = os.path.realpath(lock)
-    repository = target.rpartition("/.git/")[0] or os.path.dirname(target)  # noqa: PTH120 - a string as in /proc
     for process in Path("/proc").glob("[0-9]*"):
-        try:
+        with contextlib.suppress(OSError):  # ended, or another user's
             if any(os.readlink(fd) == target for fd in (process / "fd").iterdir()):  # noqa: PTH115
                 return f"process {process.name}"
-            if (process / "comm").read_text().strip() == "git":
-                cwd = os.readlink(process / "cwd")  # noqa: PTH115
-                if cwd == repository or cwd.startswith(repository + "/"):
-                    return f"process {process.name}"
-        except OSError:
-            continue  # ended, or another user's
+    checkout, found, _ = target.rpartition("/.git/")
+    return git_in(Path(checkout) if found else Path(target).parent)
+
+
+def git_in(place: Path) -> str:
+    """A git command that runs in a directory or below; empty when there is none, or nobody can tell."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "comm").read_text().strip() == "git" and (process / "cwd").resolve().is_relative_to(place):
+                return f"process {process.name}"
     return ""
 
 

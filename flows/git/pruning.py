@@ -11,7 +11,7 @@ from ccs.flows.git.busy import Alone
 from ccs.flows.git.command import LONG, GitError, run
 from ccs.flows.git.registry import Registered, registered
 from ccs.flows.git.repository import Repository
-from ccs.flows.git.snapshot import TREES, dirty
+from ccs.flows.git.snapshot import TREES, uncommitted
 from ccs.flows.git.worktree import base_of
 
 
@@ -118,7 +118,7 @@ def _tree(repository: Repository, known: Registered, look_for_runs: bool = True)
         with contextlib.suppress(GitError), contextlib.ExitStack() as stack:  # one who may only read cannot know
             is_busy = look_for_runs and not stack.enter_context(Alone(tree))
         try:
-            changed = dirty(known.path)
+            changed = uncommitted(tree)
             problem = f"a {tree.operation} is under way" if tree.operation else ""
         except GitError as error:
             problem = str(error)

@@ -68,8 +68,13 @@ class Repository:
         With `bare`, a bare repository will do.
         """
         where = where or f"working directory {shown(directory)} on node {node_name()}"
+        kind, places = ("--is-inside-work-tree", "--is-bare-repository"), ("--absolute-git-dir", "--git-common-dir")
+        in_it = ("--show-toplevel", "--show-prefix")
         try:
-            inside = run(directory, "rev-parse", "--is-inside-work-tree", "--is-bare-repository", timeout=60)
+            inside = run(directory, "rev-parse", *kind, *places, *in_it, timeout=60)
+            if inside.ok and len(found := inside.out.splitlines()) == 6:
+                return cls._found(directory, *found[2:])
+            inside = run(directory, "rev-parse", *kind, timeout=60)  # not in a working tree, or an odd path
         except GitTimeoutError:
             raise GitError(f"{where}: git did not answer within a minute") from None
         if not inside.ok:
@@ -82,13 +87,13 @@ class Repository:
                     "Set working_directory.worktree.enabled, or name a checkout of it"
                 )
             raise GitError(_refusal(where, ""))
-        found = [
-            run(directory, "rev-parse", word).line
-            for word in ("--absolute-git-dir", "--git-common-dir", *(("--show-toplevel", "--show-prefix") * in_tree))
-        ]
-        common = (directory / found[1]).resolve()
-        top = Path(found[2]) if in_tree else None
-        return cls(directory, Path(found[0]).resolve(), common, top, found[3] if in_tree else "")
+        return cls._found(directory, *(run(directory, "rev-parse", w).line for w in (*places, *(in_it * in_tree))))
+
+    @classmethod
+    def _found(cls, directory: Path, git_dir: str, common: str, top: str = "", prefix: str = "") -> "Repository":
+        return cls(
+            directory, Path(git_dir).resolve(), (directory / common).resolve(), Path(top) if top else None, prefix
+        )
 
     @classmethod
     def find(cls, directory: Path) -> "Repository | None":

@@ -101,7 +101,11 @@ class Snapshot:
         Files with uncommitted changes are stored as objects that nothing refers to; the working tree, its index
         and its branches stay as they are. Raises GitError when a file cannot be read, or a lock was left behind.
         """
-        repository = Repository.at(directory)
+        return cls.of(Repository.at(directory))
+
+    @classmethod
+    def of(cls, repository: Repository) -> "Snapshot":
+        """The same of a repository that is known."""
         if problem := locks.stale(repository.git_dir / "index.lock"):
             raise GitError(problem)
         head = repository.head
@@ -115,7 +119,7 @@ class Snapshot:
                 if last or not any(word in str(error) for word in ("did not match any file", "No such file")):
                     raise  # else a file went away in between, by another task in this directory
         return cls(
-            str(directory), head, repository.branch, repository.operation, base, staged, files,
+            str(repository.directory), head, repository.branch, repository.operation, base, staged, files,
             status.nested, status.submodules, status.unmerged,
         )  # fmt: skip
 
@@ -172,7 +176,12 @@ def with_files(repository: Repository, tree: str, paths: list[str]) -> str:
 
 def dirty(directory: Path) -> list[str]:
     """The paths with uncommitted changes in the repository of a directory; ignored files do not count."""
-    status = Status.of(Repository.at(directory))
+    return uncommitted(Repository.at(directory))
+
+
+def uncommitted(repository: Repository) -> list[str]:
+    """The same of a repository that is known."""
+    status = Status.of(repository)
     return sorted({*status.paths, *status.nested, *status.submodules})
 
 
@@ -208,8 +217,8 @@ def changes(snapshot: Snapshot, now: Snapshot | None = None) -> list[str]:
 
     Added, modified, deleted files, changed modes; of a renamed file both names.
     """
-    now = now or Snapshot.take(Path(snapshot.directory))
     repository = Repository.at(Path(snapshot.directory))
+    now = now or Snapshot.of(repository)
     found = {
         *repository.difference(snapshot.files, now.files),
         *repository.difference(snapshot.base, now.base),

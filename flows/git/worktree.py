@@ -3,6 +3,7 @@
 import difflib
 import os
 import shlex
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,22 +61,27 @@ def prepare_held(directory: Path, name: str, base_branch: str) -> tuple[Worktree
 def _prepared(repository: Repository, name: str, base_branch: str) -> Worktree:
     _check_name(repository, name)
     top = repository.main / TREES / name
+    marker = repository.common_dir / "ccs" / f"making-{name}"
+    if marker.exists():
+        _await_end(repository, top)
     known = registered(repository)
     if top.parent.is_symlink() or (top.parent.exists() and not top.parent.is_dir()):
         raise GitError(f"{shown(top.parent)} is no folder, so no worktree can be made in it: move it away")
     _ignore(repository)
     remarks: list[str] = []
     here = next((tree for tree in known if tree.is_at(top)), None)
-    if here and here.is_unfinished:  # nobody makes it now: this process has the lock
+    if here and here.is_unfinished:
         repository.git("worktree", "remove", "--force", "--force", str(top), timeout=LONG)
         here = None
     created = not _is_usable(repository, here, top)
     if created:
+        marker.touch()
         base = _create(repository, known, top, base_branch, remarks, forced=here is not None)
     else:
-        base = base_of(repository, name) or base_branch
+        base = base_of(repository, name) or _recorded(repository, name, base_branch)
         if problem := locks.stale(Repository.at(top).git_dir / "index.lock"):
             raise GitError(problem)
+    marker.unlink(missing_ok=True)
     tree = Repository.at(top)
     if tree.branch != name:
         remarks.append(f"worktree {shown(top)} has {tree.branch or 'no branch'} checked out instead of branch {name}")
@@ -87,6 +93,15 @@ def _prepared(repository: Repository, name: str, base_branch: str) -> Worktree:
             f"branch {shown(tree.branch or base)} does not have it. Choose another base branch or working directory"
         )
     return Worktree(path, top, tree.branch, base, created, tuple(remarks))
+
+
+def _await_end(repository: Repository, top: Path) -> None:
+    """Wait for the git that a killed run had make the worktree, and that outlived it."""
+    deadline = time.monotonic() + LONG
+    while process := locks.git_in(repository.place.resolve()):
+        if time.monotonic() > deadline:
+            raise GitError(f"git ({process}) has been making worktree {shown(top)} for very long: look what keeps it")
+        time.sleep(0.2)
 
 
 def _check_name(repository: Repository, name: str) -> None:
@@ -165,6 +180,10 @@ def _create(
         if made is None or made.is_unfinished or not top.is_dir() or not _is_linked(repository, top):
             raise repository.failure("worktree add", said)
         remarks.append("the repository's post-checkout hook failed in the new worktree")
+    return _recorded(repository, name, base)
+
+
+def _recorded(repository: Repository, name: str, base: str) -> str:
     repository.git("config", f"branch.{name}.ccsBase", base)
     return base
 
