@@ -1,6 +1,6 @@
 """How fast the command line is beside Prefect's own, on one server with many jobs and runs: prints ratios.
 
-Run it: `python tests/bench_cli.py [JOBS [RUNS]]` (1000 and 10,000 by default; filling the server takes a minute or two).
+Run it: `python tests/bench_cli.py [JOBS [RUNS]]` (1000 and 10,000 by default).
 """
 
 import compileall
@@ -38,62 +38,59 @@ PAIRS = (  # ours, Prefect's, how many times faster it has to be
 )
 
 
-def fill(url: str, jobs: int) -> float:
-    """Create jobs of five tasks each, every tenth with a schedule; seconds per job."""
-    api = Api(Settings({"PREFECT_API_URL": url}))
-    provision.provision(api, "ccs")
-    began = time.perf_counter()
-    for number in range(jobs):
-        tasks = [{"name": f"task {n}", "prompt": f"Do the thing number {n} of job {number}."} for n in range(5)]
-        spec = {"name": f"job-{number:04}", "working_directory": {"path": "/srv/app"}, "tasks": tasks}
-        planned = schedule.build("0 9 * * 1-5", None, "Europe/Amsterdam") if number % 10 == 0 else []
-        made = api.create_job(editing.deployment_of(editing.checked(spec), "ccs", planned))
-        if number % 5 == 0:
-            api.start_run(made["id"], f"bench-{number}", {})
-    api.close()
-    return (time.perf_counter() - began) / jobs
+def fill(url: str, database: Path, jobs: int, runs: int) -> None:
+    """Have jobs of five tasks each, every tenth with a schedule, and runs that ended, with the tables of their tasks.
 
-
-def fill_runs(url: str, database: Path, runs: int) -> float:
-    """Have so many runs that ended, each with the table of its tasks; seconds for all of them.
-
-    One is made through the API, the others are copies of its rows, which the server cannot tell from its own.
+    Two jobs and a run are made through the API; the others are copies of their rows, which the server cannot tell from
+    its own.
     """
     api = Api(Settings({"PREFECT_API_URL": url}))
-    began = time.perf_counter()
-    (job, *_), _ = api.jobs(1)
-    run = str(api.start_run(job["id"], "bench-template", {})["id"])
-    row = {"verdict": "ok", "attempts": 1, "turns": 3, "cost_usd": 0.25, "duration_seconds": 4.2}
-    rows = [{"task": f"task {n}", **row} for n in range(5)]
-    api.post("/artifacts/", {"key": "ccs-bench", "type": "table", "data": json.dumps(rows), "flow_run_id": run})
-    for kind in ("RUNNING", "COMPLETED"):
-        body = {"state": {"type": kind}, "force": True}
-        api.post(f"/flow_runs/{run}/set_state", body)
+    provision.provision(api, "ccs")
+    tasks = [{"name": f"task {n}", "prompt": f"Do the thing number {n} of this job."} for n in range(5)]
+    made = []
+    for name, planned in (("plain", []), ("planned", schedule.build("0 9 * * 1-5", None, "Europe/Amsterdam"))):
+        spec = {"name": name, "working_directory": {"path": "/srv/app"}, "tasks": tasks}
+        made.append(str(api.create_job(editing.deployment_of(editing.checked(spec), "ccs", planned))["id"]))
+    run = str(api.start_run(made[0], "bench", {})["id"])
+    told = {"verdict": "ok", "attempts": 1, "turns": 3, "cost_usd": 0.25, "duration_seconds": 4.2}
+    data = json.dumps([{"task": task["name"], **told} for task in tasks])
+    api.post("/artifacts/", {"key": "ccs-bench", "type": "table", "data": data, "flow_run_id": run})
+    api.post(f"/flow_runs/{run}/set_state", {"state": {"type": "COMPLETED"}, "force": True})
     api.close()
     with sqlite3.connect(database, timeout=60) as tables:
-        tables.row_factory = sqlite3.Row
-        old = {name: dict(tables.execute(f"SELECT * FROM {name} WHERE {own} = ?", (run,)).fetchone())
-               for name, own in (("flow_run", "id"), ("flow_run_state", "flow_run_id"), ("artifact", "flow_run_id"))}  # fmt: skip
+        plain, planned_job = (Row(tables, "deployment", "id", identity) for identity in made)
+        plan = Row(tables, "deployment_schedule", "deployment_id", made[1])
+        for number in range(jobs - 2):
+            job = plain if number % 10 else planned_job
+            identity = job.copy(id=str(uuid4()), name=f"job-{number:04}")
+            if job is planned_job:
+                plan.copy(id=str(uuid4()), deployment_id=identity)
+        flow_run, state = Row(tables, "flow_run", "id", run), Row(tables, "flow_run_state", "flow_run_id", run)
+        artifact = Row(tables, "artifact", "flow_run_id", run)
         for number in range(runs):
             at = (datetime.now(UTC) - timedelta(minutes=number + 1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-            new, state = str(uuid4()), str(uuid4())
             times = dict.fromkeys(("created", "updated", "expected_start_time", "start_time", "end_time"), at)
-            copies: dict[str, dict[str, object]] = {
-                "flow_run": {
-                    **times,
-                    "id": new,
-                    "name": f"run-{number:05}",
-                    "idempotency_key": None,
-                    "state_id": state,
-                },
-                "flow_run_state": {"id": state, "flow_run_id": new, "type": "COMPLETED", "name": "Completed"},
-                "artifact": {"id": str(uuid4()), "flow_run_id": new},
-            }
-            for name, changes in copies.items():
-                row_of = {**old[name], **changes}
-                columns, marks = ", ".join(row_of), ", ".join("?" * len(row_of))
-                tables.execute(f"INSERT INTO {name} ({columns}) VALUES ({marks})", list(row_of.values()))
-    return time.perf_counter() - began
+            now, own = str(uuid4()), {"name": f"run-{number:05}", "idempotency_key": None, "state_type": "COMPLETED"}
+            identity = flow_run.copy(id=str(uuid4()), state_id=now, **own, **times)
+            state.copy(id=now, flow_run_id=identity, type="COMPLETED", name="Completed")
+            artifact.copy(id=str(uuid4()), flow_run_id=identity)
+
+
+class Row:
+    """A row of the server's database, to be copied."""
+
+    def __init__(self, tables: sqlite3.Connection, table: str, column: str, value: str) -> None:
+        found = tables.execute(f"SELECT * FROM {table} WHERE {column} = ?", (value,))  # noqa: S608
+        names = [str(description[0]) for description in found.description]
+        self._tables, self._table = tables, table
+        self._values = dict(zip(names, found.fetchone(), strict=True))
+
+    def copy(self, **changes: str | None) -> str:
+        """Put a copy with these changes into its table; its id."""
+        values = {**self._values, **changes}
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        self._tables.execute(f"INSERT INTO {self._table} ({columns}) VALUES ({marks})", list(values.values()))  # noqa: S608
+        return str(values["id"])
 
 
 def seconds(commands: tuple[tuple[str, ...], ...], environment: dict[str, str]) -> list[float]:
@@ -115,9 +112,8 @@ def main() -> int:
     missed = 0
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder)) as url:
         environment = clean_environment(Path(folder), url) | {"COLUMNS": "120", "PATH": os.environ["PATH"]}
-        print(f"{jobs} jobs of five tasks: {fill(url, jobs) * 1000:.0f} ms each to create")
-        took = fill_runs(url, Path(folder) / "prefect" / "prefect.db", runs)
-        print(f"{runs} runs: {took:.1f} s to put there\n")
+        fill(url, Path(folder) / "prefect" / "prefect.db", jobs, runs)
+        print(f"{jobs} jobs of five tasks, {runs} runs\n")
         time.sleep(SETTLE)
         for ours, theirs, bar in PAIRS:
             mine, stock = seconds((ours, theirs), environment)
