@@ -36,6 +36,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, Proc
 
 from ccs.deployments import environment, lost_runs, resume, sweep, wake
 from ccs.deployments.forks import ForkError, RunProcess, Zygote, signal_group, start_cold
+from ccs.flows import leftovers
 
 if TYPE_CHECKING:
     from prefect.client.schemas.responses import WorkerFlowRunResponse
@@ -375,7 +376,7 @@ class _Starter:
     async def start(
         self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        run = self._run
+        run, status = self._run, None
         try:
             run.process = await self._launch(flow_run.id)
         except (OSError, ForkError) as error:
@@ -392,4 +393,7 @@ class _Starter:
             with anyio.CancelScope(shield=True):
                 run.signal(signal.SIGKILL)
                 await asyncio.to_thread(sweep.end_run, str(flow_run.id))
+                # With 0 it has seen to its directory itself, or it is to go on there after a usage limit.
+                if status != 0 and (said := await asyncio.to_thread(leftovers.recover, str(flow_run.id))):
+                    self._log.warning("%s", said)
             run.over.set()

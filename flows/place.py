@@ -24,9 +24,11 @@ from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes, refusal
 from ccs.flows.git.worktree import prepare_held
+from ccs.flows.leftovers import journal_file, recover_directory
 from ccs.flows.outcome import Outcome
+from ccs.flows.results import is_over
 from ccs.flows.spec import Job, Task, slug
-from ccs.flows.workplace import WorkplaceError, checked_directory, node_name, state_folder
+from ccs.flows.workplace import WorkplaceError, checked_directory, node_name
 
 Log = Logger | LoggerAdapter[Logger]
 
@@ -78,9 +80,8 @@ class Place:
                     stack.callback(Hold.take(path).release)
                 if repository is not None and commits:
                     _take_turn(repository, path, stack, log)
-                    continued = journal_file(run_id).exists()
-                    if not (spec.allow_dirty or spec.worktree.enabled or continued) and (problem := refusal(path)):
-                        raise WorkplaceError(problem)
+                    if not journal_file(run_id).exists():  # else its own tasks left it so, to go on
+                        _check_clean(path, spec.allow_dirty or spec.worktree.enabled, log)
                 return cls(job, run_id, path, commits, stack.pop_all(), log)
         except GitError as error:
             raise WorkplaceError(str(error)) from None
@@ -198,15 +199,20 @@ class Place:
                     self._group.running.discard(task.id)
 
 
-def journal_file(run_id: str) -> Path:
-    """Where a run notes what it has begun in its directory, for whoever comes after a crash."""
-    return state_folder() / "runs" / run_id / "open.json"
-
-
 def _put_aside(entry: journal.Entry) -> str:
     """What was set aside, in a sentence, empty for nothing; GitError when that cannot be done."""
     done = entry.aside()
     return done.sentence if done else ""
+
+
+def _check_clean(path: Path, may_be_dirty: bool, log: Log) -> None:
+    """Raise WorkplaceError for uncommitted changes; what a run left that is over is set aside first."""
+    if refusal(path) is None:
+        return
+    for sentence in recover_directory(path, is_over):
+        log.warning("%s", sentence)
+    if not may_be_dirty and (problem := refusal(path)):
+        raise WorkplaceError(problem)
 
 
 def _take_turn(repository: Repository, path: Path, stack: ExitStack, log: Log) -> None:

@@ -11,11 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from uuid import UUID
 
+import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.sorting import ArtifactSort
+from prefect.exceptions import ObjectNotFound
 
 from ccs.flows.outcome import Row
 from ccs.flows.spec import Job, Task, run_table_key
@@ -30,6 +32,18 @@ def read_rows(job: str, run_id: str) -> list[Row]:
         )
     rows = json.loads(found[0].data) if found and isinstance(found[0].data, str) else []
     return [row for row in rows if isinstance(row, dict)]
+
+
+def is_over(run_id: str) -> bool:
+    """Whether a run has ended for good, as far as the server can be asked; one that is gone has."""
+    try:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(UUID(run_id)).state
+    except ObjectNotFound:
+        return True
+    except (httpx.HTTPError, ValueError):
+        return False
+    return state is not None and state.is_final()
 
 
 class RunTable:

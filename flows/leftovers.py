@@ -1,0 +1,34 @@
+"""What a killed run left in the directory it worked in: set aside, so that the next night is not refused."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ccs.flows.git import journal
+from ccs.flows.git.command import GitError
+from ccs.flows.workplace import state_folder
+
+
+def journal_file(run_id: str) -> Path:
+    """Where a run notes what it has begun in its directory, for whoever comes after its death."""
+    return state_folder() / "runs" / run_id / "open.json"
+
+
+def recover(run_id: str) -> str:
+    """Set aside what the tasks of a dead run changed; what was done, in a sentence, or nothing."""
+    try:
+        done = journal.recover(journal_file(run_id))
+    except GitError as error:
+        return f"what run {run_id} left in its directory could not be set aside: {error}"
+    return done.sentence if done else ""
+
+
+def recover_directory(directory: Path, is_over: Callable[[str], bool]) -> Iterator[str]:
+    """The same for all runs that are over and left something there, such as one that was cancelled while it waited."""
+    for file in state_folder().glob("runs/*/open.json"):
+        try:
+            stored = json.loads(file.read_text())["snapshot"]["directory"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # gone meanwhile, or nothing of ours
+        if stored == str(directory) and is_over(file.parent.name) and (sentence := recover(file.parent.name)):
+            yield sentence
