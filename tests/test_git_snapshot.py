@@ -34,10 +34,16 @@ def test_uncommitted_changes_are_named(repo: Path) -> None:
     (repo / "tool.sh").unlink()
     assert dirty(repo / "dir") == ["a.txt", "b.txt", "dir/deep/new.txt", "new.txt", "tool.sh"]
     assert refusal(repo / "dir") == (
-        f"working directory {repo / 'dir'} has uncommitted changes (a.txt, b.txt and 3 more): "
+        f"working directory {repo / 'dir'} has uncommitted changes (a.txt, b.txt and tool.sh): "
         "commit or stash them, or set working_directory.allow_dirty"
     )
     assert not Snapshot.take(repo).is_clean
+
+
+def test_files_that_git_does_not_know_are_in_nobodys_way(repo: Path) -> None:
+    write(repo, **{"new.txt": "n"})
+    assert dirty(repo) == ["new.txt"]
+    assert refusal(repo) is None
 
 
 def test_names_in_a_sentence_are_on_one_line() -> None:

@@ -30,7 +30,7 @@ class Status:
     gone: tuple[str, ...]
     """Those of the paths that the index has and the directory has not."""
     untracked: tuple[str, ...]
-    """Those of the paths that git does not know."""
+    """Those of the paths that neither the index nor the last commit knows."""
 
     @classmethod
     def of(cls, repository: Repository) -> "Status":
@@ -65,7 +65,7 @@ class Status:
         files = [path for path in untracked if not path.endswith("/")]
         return cls(
             tuple(sorted({*changed, *files})), tuple(nested), tuple(submodules), tuple(unmerged),
-            tuple(present + files), tuple(gone), tuple(files),
+            tuple(present + files), tuple(gone), tuple(sorted({*files} - {*changed})),
         )  # fmt: skip
 
 
