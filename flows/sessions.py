@@ -1,13 +1,13 @@
 """Sessions of tasks: which one a task had last, its file kept for later runs, and its use by one run at a time.
 
-The file of a session is what `claude` makes of a conversation, and may hold secrets that were said in it: it is kept
-for its owner alone, and a shared place must be trusted like the node's own home.
+The file of a session is what `claude` makes of a conversation. What is kept of it is without the profile's secrets.
 """
 
 import fcntl
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -32,7 +32,6 @@ Mode = Literal["new", "reuse", "fork"]
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INDEX = "sessions.json"
-_CHUNK = 1 << 20
 _MAX_SLUG = 200  # claude cuts longer ones, and finds a session in a folder of any name
 
 
@@ -62,13 +61,22 @@ class Opening:
 class SessionStore:
     """The sessions of all tasks, kept on this node and, where one is given, in a place that all nodes share.
 
-    `shared` is the address of that place or empty; `warn` is told what does not work, for the run goes on without it.
+    `shared` is the address of that place or empty; `redact` takes secrets out of a line of a session's file; `warn` is
+    told what does not work, for the run goes on without it.
     Clocks of nodes that share a place must agree to some seconds, as the session that was kept last is the last one.
     """
 
-    def __init__(self, state_folder: Path, shared: str, *, node: str, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        state_folder: Path,
+        shared: str,
+        *,
+        node: str,
+        redact: Callable[[bytes], bytes],
+        warn: Callable[[str], None],
+    ) -> None:
         self._locks = state_folder / "sessions" / "locks"
-        self._node, self._warn = node, warn
+        self._node, self._redact, self._warn = node, redact, warn
         self._local = Folder(state_folder)
         self._shared: Place | None = shared_place(shared) if shared else None
 
@@ -89,14 +97,22 @@ class SessionStore:
         if file is None:
             return False
         session = Session(session_id, datetime.now(UTC).isoformat(timespec="microseconds"), self._node)
-        for place in self._places:
-            with self._forgiving():
-                others = [s for s in _index_of(place, job, task_id) if s.id != session_id]
-                place.put(f"{_place_of(job, task_id)}/{session_id}.jsonl", file)
-                _write_index(place, job, task_id, [session, *others[: KEPT - 1]])
-                for old in others[KEPT - 1 :]:
-                    place.remove(f"{_place_of(job, task_id)}/{old.id}.jsonl")
+        with self._forgiving(), self._redacted(file) as kept:
+            for place in self._places:
+                with self._forgiving():
+                    others = [s for s in _index_of(place, job, task_id) if s.id != session_id]
+                    place.put(f"{_place_of(job, task_id)}/{session_id}.jsonl", kept)
+                    _write_index(place, job, task_id, [session, *others[: KEPT - 1]])
+                    for old in others[KEPT - 1 :]:
+                        place.remove(f"{_place_of(job, task_id)}/{old.id}.jsonl")
         return True
+
+    @contextmanager
+    def _redacted(self, file: Path) -> Iterator[Path]:
+        with tempfile.NamedTemporaryFile(prefix="ccs-") as copy, file.open("rb") as lines:
+            copy.writelines(map(self._redact, lines))
+            copy.flush()
+            yield Path(copy.name)
 
     def keep_transcripts(self, run_id: str, files: Iterable[Path | None]) -> None:
         """Copy files of an attempt to the shared place, if there is one."""
@@ -140,7 +156,7 @@ class SessionStore:
             try:
                 if not self._hold(stack, wanted):
                     said = f"session {wanted} is used by another run: this one works on a fork of it"
-                elif _install(kept, wanted, environment, cwd):
+                elif self._install(kept, wanted, environment, cwd):
                     return Opening(wanted, session_id=wanted)
             except OSError as error:
                 said = f"session {wanted} cannot be gone on with, but a fork of it can: {error}"
@@ -170,6 +186,29 @@ class SessionStore:
                     return target
         return None
 
+    def _install(self, kept: Path | None, session_id: str, environment: Mapping[str, str], cwd: Path) -> bool:
+        """Give `claude` the kept file, unless its own goes further; whether it has one then.
+
+        Its own goes further when somebody went on by hand, or an attempt died before its session was kept. One that
+        went another way is put aside.
+        """
+        own = _file_of(session_id, environment)
+        if kept is None:
+            return own is not None
+        if own is not None:
+            if self._begins_with(own, kept):
+                return True
+            if not self._begins_with(kept, own):
+                own.replace(own.with_suffix(".jsonl.aside"))
+        folder = re.sub(r"[^A-Za-z0-9]", "-", os.path.realpath(cwd))[:_MAX_SLUG]
+        with kept.open("rb") as source, whole(own or _projects(environment) / folder / f"{session_id}.jsonl") as target:
+            shutil.copyfileobj(source, target)
+        return True
+
+    def _begins_with(self, file: Path, beginning: Path) -> bool:
+        with file.open("rb") as lines, beginning.open("rb") as first:
+            return all(self._redact(next(lines, b"")) == self._redact(line) for line in first)
+
     def _hold(self, stack: ExitStack, session_id: str) -> bool:
         """Use the session alone until the stack is left; False when another run uses it."""
         lock = self._locks / session_id
@@ -196,7 +235,7 @@ class SessionStore:
     def _forgiving(self) -> Iterator[None]:
         try:
             yield
-        except PlaceError as problem:
+        except (PlaceError, OSError) as problem:
             self._warn(str(problem))
 
 
@@ -227,35 +266,6 @@ def _file_of(session_id: str, environment: Mapping[str, str]) -> Path | None:
     assert _ID.fullmatch(session_id)
     found = _projects(environment).glob(f"*/{session_id}.jsonl")
     return max(found, key=lambda file: file.stat().st_mtime_ns, default=None)
-
-
-def _install(kept: Path | None, session_id: str, environment: Mapping[str, str], cwd: Path) -> bool:
-    """Give `claude` the kept file, unless its own goes further; whether it has one then.
-
-    Its own goes further when somebody went on by hand, or an attempt died before its session was kept. One that went
-    another way is put aside.
-    """
-    own = _file_of(session_id, environment)
-    if kept is None:
-        return own is not None
-    if own is not None:
-        if _begins_with(own, kept):
-            return True
-        if not _begins_with(kept, own):
-            own.replace(own.with_suffix(".jsonl.aside"))
-    folder = re.sub(r"[^A-Za-z0-9]", "-", os.path.realpath(cwd))[:_MAX_SLUG]
-    with kept.open("rb") as source, whole(own or _projects(environment) / folder / f"{session_id}.jsonl") as target:
-        while chunk := source.read(_CHUNK):
-            target.write(chunk)
-    return True
-
-
-def _begins_with(file: Path, beginning: Path) -> bool:
-    with file.open("rb") as whole_file, beginning.open("rb") as part:
-        while chunk := part.read(_CHUNK):
-            if whole_file.read(len(chunk)) != chunk:
-                return False
-    return True
 
 
 def _lock(path: Path) -> int | None:

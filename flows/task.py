@@ -103,6 +103,7 @@ def _assignment(
 ) -> Assignment:
     log = get_run_logger()
     found = run.interrupted(spec)
+    redact = Redactor(environment.secrets).line
     return Assignment(
         spec=spec,
         run=run,
@@ -112,9 +113,9 @@ def _assignment(
         block=block,
         earlier=Figures.read(found) if found else Figures(),
         continues=str(found["session_id"]) if found else "",
-        redact=Redactor(environment.secrets).line,
+        redact=redact,
         gate=Gate(profile, node_name(), log),
-        sessions=SessionStore(state_folder(), run.job.transcripts, node=node_name(), warn=log.warning),
+        sessions=SessionStore(state_folder(), run.job.transcripts, node=node_name(), redact=redact, warn=log.warning),
         shell=shell,
         changed=run.place.changed,
         log=log,

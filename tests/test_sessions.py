@@ -20,9 +20,12 @@ from fake_anthropic import FakeApi
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from stub_s3 import running_s3
 
+from ccs.blocks.redact import Redactor
 from ccs.flows.sessions import KEPT, Mode, Opening, SessionStore
 
 JOB, TASK = "night/../watch 🦉", "0b7f2c1e-0000-4000-8000-000000000001"
+
+SECRET = "sk-ant-api03-Session4Wq8Zt1Yb"
 
 
 @dataclass
@@ -36,7 +39,13 @@ class Node:
 
     def __post_init__(self) -> None:
         self.bench = Bench(self.folder, self.api.url)
-        self.store = SessionStore(self.folder / "state", self.shared, node=self.folder.name, warn=self.said.append)
+        self.store = SessionStore(
+            self.folder / "state",
+            self.shared,
+            node=self.folder.name,
+            redact=Redactor([SECRET]).line,
+            warn=self.said.append,
+        )
 
     def environment(self, **values: str) -> dict[str, str]:
         return self.bench.environment(**values)
@@ -190,7 +199,7 @@ def test_the_lock_of_a_dead_run_is_free_and_its_claude_is_waited_out(node: Node)
     first, _ = node.run("say one", "new")
     code = (
         "import sys; from pathlib import Path; from ccs.flows.sessions import SessionStore\n"
-        f"store = SessionStore(Path({str(node.folder / 'state')!r}), '', node='x', warn=print)\n"
+        f"store = SessionStore(Path({str(node.folder / 'state')!r}), '', node='x', redact=bytes, warn=print)\n"
         f"with store.opened({JOB!r}, {TASK!r}, 'reuse', {{'HOME': {str(node.bench.home)!r}}}, Path('/')) as opening:\n"
         "    print(opening.is_fork, flush=True); sys.stdin.read()\n"
     )
@@ -245,6 +254,20 @@ def test_what_is_kept_is_for_its_owner_alone(node: Node, shared: str) -> None:
         os.umask(before)
     for path in [*(other.folder / "state" / "sessions").rglob("*"), *Path(shared).rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_what_is_kept_is_without_secrets_and_goes_on_all_the_same(node: Node, shared: str, tmp_path: Path) -> None:
+    node = Node(node.folder, node.api, shared)
+    first, _ = node.run(f"say one {SECRET}", "new")
+    second, opening = node.run("say two", "reuse")
+    [own] = (node.bench.home / ".claude/projects").glob("*/*.jsonl*")  # claude's, which went on, is the newest
+    assert second == first and not opening.said and SECRET in own.read_text()
+    own.unlink()
+    assert node.run("say three", "reuse")[0] == first
+    assert [text.replace(SECRET, "") for text in node.heard] == ["say one ********", "say two", "say three"]
+    kept = [*tmp_path.glob(f"*/state/sessions/*/*/{first}.jsonl"), *Path(shared).glob(f"sessions/*/*/{first}.jsonl")]
+    assert len(kept) == 2
+    assert not [file for file in kept if SECRET in file.read_text()]
 
 
 def test_only_the_newest_are_kept(node: Node, shared: str) -> None:
