@@ -93,6 +93,7 @@ def prepare(env: dict[str, str]) -> None:
         (FOLDER / folder).mkdir(parents=True)
     (APP / "prices.py").write_text(PRICES)
     (APP / "check.py").write_text(CHECK)
+    (APP / ".gitignore").write_text("__pycache__/\n")  # else the byte code of a task's test run is a change, too
     git("init", "--quiet")
     git("add", ".")
     git("commit", "--quiet", "-m", "A shop whose prices do not add up")
@@ -115,8 +116,8 @@ def run(env: dict[str, str], profile: tuple[str, ...]) -> int:
             )
         code = ccs("jobs", "run", "demo", "--wait", env=env, check=False)
         ccs("runs", "list", env=env)
-        print("\n$ git diff", flush=True)
-        git("--no-pager", "diff")
+        print("\n$ git show", flush=True)
+        git("--no-pager", "show", "--format=%an: %B")
         ccs("status", env=env)
     finally:  # also when nobody reads any more what it prints
         with contextlib.suppress(BrokenPipeError):
