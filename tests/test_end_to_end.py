@@ -76,7 +76,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     home = tmp_path_factory.mktemp("home")
     with FakeApi() as api:
         machine = Machine(home, api)
-        subprocess.run(["git", "init", "-q", str(machine.app)], check=True)
+        subprocess.run(["git", "init", "-q", "-b", "main", str(machine.app)], check=True)
         try:
             machine.type("ccs", "up", "-d", "--port", machine.port)
             machine.type(
@@ -116,6 +116,46 @@ def test_the_example_jobs_deploy_and_run(machine: Machine) -> None:
     assert {"example-review", "example-nightly"} <= names
     machine.type("ccs", "jobs", "update", "example-review", "--profile", "anthropic")
     assert machine.json("ccs", "jobs", "run", "example-review", "--wait")["status"] == "Completed"
+
+
+def test_the_nights_work_of_the_readme_is_done(machine: Machine, tmp_path: Path) -> None:
+    files = {
+        "greeting.py": "def greet(name):\n    return 'Hello'  # TODO: greet by name\n",
+        "check.py": "from greeting import greet\n\nassert greet('Ann') == 'Hello Ann', 'not by name'\n",
+        "Makefile": "test:\n\t@python3 -B check.py\n",
+    }
+    for name, text in files.items():
+        (machine.app / name).write_text(text)
+    machine.type("git", "add", ".")
+    machine.type("git", "-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "-qm", "a greeting")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "prefect.yaml").write_text(text)
+    machine.type("prefect", "deploy", "--all", cwd=tmp_path)
+    file = str(machine.app / "trees/night/greeting.py")
+    read = {"tool": "Read", "input": {"file_path": file}}
+
+    def edit(old: str, new: str) -> dict[str, Any]:
+        return {"tool": "Edit", "input": {"file_path": file, "old_string": old, "new_string": new}}
+
+    machine.api.rules = [
+        ["^Read the TODO comments", {"structured": {"todo": "greet by name", "why": "It is rude."}}],
+        ["^Do this TODO, and write a test for it: greet by name", [read, edit("'Hello'", "name"), {"text": "Done."}]],
+        [
+            "(?s)^A check of your work has failed.*not by name",
+            [edit("name  #", "'Hello ' + name  #"), {"text": "Mended."}],
+        ],
+        [
+            "^The last commit does greet by name. It was chosen because It is rude.",
+            [{"tool": "Bash", "input": {"command": "git show HEAD"}}, {"text": "I saw {{last}}"}],
+        ],
+    ]
+    night = machine.json("ccs", "jobs", "run", "night", "--wait")
+    found = [(t["task"], t["verdict"], t["attempts"], bool(t["commit"])) for t in night["tasks"]]
+    assert found == [("triage", "ok", 1, False), ("fix", "ok", 2, True), ("review", "ok", 1, False)]
+    assert "+    return 'Hello ' + name" in machine.type("git", "log", "-p", "main..night")
+    assert "night/fix: Mended." in machine.type("ccs", "runs", "logs", night["id"])
+    machine.type("git", "merge", "-q", "night")
+    assert [t["name"] for t in machine.json("ccs", "worktrees", "list")["worktrees"]] == ["night"]
 
 
 def test_cancelling_from_prefect_kills_everything_the_run_started(machine: Machine) -> None:
