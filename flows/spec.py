@@ -150,7 +150,7 @@ class Task(_Spec):
         "dontAsk (only allowed_tools), auto, bypass (everything; not as root outside a sandbox).",
     )
     on_denied: Literal["fail", "warn"] = Field(
-        default="fail", description="What a denied tool call means for a task that otherwise succeeded."
+        default="fail", description="What a denied tool call does to a task that otherwise succeeded: fail it, or warn."
     )
     allowed_tools: list[Text] = Field(
         default=[], description="Rules such as Bash(git *) or Edit that run without asking."
@@ -160,13 +160,14 @@ class Task(_Spec):
         default="", max_length=100_000, description="Text added to claude's system prompt."
     )
     mcp_config: Text | None = Field(
-        default=None, description="MCP servers: a file on the node, or the JSON itself. No other server is used."
+        default=None,
+        description="MCP servers: a file on the node, or the JSON itself. Others are used only with trust_project.",
     )
     session_mode: Literal["new", "reuse", "fork"] = Field(
         default="new",
-        description="new session, reuse of the task's last one (it grows), or a fork of it (it stays as it is).",
+        description="A new session, reuse of the task's last one (it grows), or a fork of that (it stays as it is).",
     )
-    max_turns: PositiveInt | None = Field(default=None, description="Stop after so many replies of the model.")
+    max_turns: PositiveInt | None = Field(default=None, description="Stop an attempt after so many replies.")
     budget_usd: PositiveFloat | None = Field(
         default=None,
         description="Estimated US dollars the task may cost in a run, all attempts together; one reply may overshoot.",
@@ -174,7 +175,10 @@ class Task(_Spec):
     attempt_budget_usd: PositiveFloat | None = Field(
         default=None, description="Estimated US dollars one attempt may cost; one reply may overshoot."
     )
-    timeout: PositiveInt = Field(default=7200, description="Seconds a task may take in all.")
+    timeout: PositiveInt = Field(
+        default=7200,
+        description="Seconds for all attempts, the pauses between them and the gates; not for a usage limit's wait.",
+    )
     first_output_timeout: PositiveInt = Field(
         default=120, description="Seconds claude may take until its first output."
     )
@@ -184,10 +188,10 @@ class Task(_Spec):
 
     retry: Retry = Field(default=Retry(), description="Further attempts after trouble that may pass.")
     on_limit: Literal["wait", "fail"] = Field(
-        default="wait", description="At a usage limit: wait for its reset and go on in the same session, or fail."
+        default="wait", description="At a usage limit: wait for its reset and go on in the same session; or fail."
     )
     max_limit_wait: PositiveInt = Field(
-        default=21600, description="Seconds to wait for the reset of a usage limit at most; beyond, the task fails."
+        default=21600, description="Seconds to wait at most; the task fails when the usage limit is reset later."
     )
     depends_on: list[Name] = Field(default=[], description="Names of tasks that must succeed before this one.")
     only_if: Text | None = Field(
@@ -197,16 +201,17 @@ class Task(_Spec):
     fix_attempts: NonNegativeInt = Field(
         default=0, le=100, description="How often the output of a failed gate goes back to the session to be fixed."
     )
-    expect_changes: bool = Field(default=False, description="The task has failed when it changed no file.")
+    expect_changes: bool = Field(default=False, description="The task fails when it changed no file.")
     expect_files: list[Text] = Field(
-        default=[], description="Files that must exist afterwards, relative to the working directory; patterns with *."
+        default=[], description="Files that must exist afterwards, in the working directory; may be patterns with *."
     )
     commit_on_success: bool = Field(
-        default=True, description="Commit what the task changed, when it succeeded in a git repository."
+        default=True,
+        description="Commit what the task changed, or set it aside when it failed; when off, it stays in the files.",
     )
     output_schema: dict[str, Any] | None = Field(
         default=None,
-        description="JSON schema of the task's result; prompts of later tasks use it as {{ tasks.NAME.output.FIELD }}.",
+        description="JSON schema of an object, the result; prompts of later tasks say {{ tasks.NAME.output.FIELD }}.",
     )
 
     @model_validator(mode="after")
@@ -252,7 +257,9 @@ class Job(_Spec):
         default="stop", description="Whether the tasks after a failed one still run. The run has failed either way."
     )
     max_parallel: int = Field(default=1, ge=1, le=100, description="How many tasks may run at the same time.")
-    timeout: PositiveInt | None = Field(default=None, description="Seconds a run may take in all.")
+    timeout: PositiveInt | None = Field(
+        default=None, description="Seconds a run may take, waits for usage limits aside."
+    )
     only_if: Text | None = Field(
         default=None, description="A line for sh in the working directory; a run is skipped unless it exits with 0."
     )
@@ -266,7 +273,7 @@ class Job(_Spec):
     commit_author: str = Field(
         default="",
         pattern=r"^([^<>\n]+ <[^<>\s]+>)?$",
-        description="Author of the commits, as in `Name <mail@example.com>`; left out, that of git on the node.",
+        description="Author of the commits, as in `Name <mail@example.com>`; left out, git's own on the node.",
     )
     transcripts: str = Field(
         default="",
