@@ -51,7 +51,7 @@ def cost(
     plot: Annotated[
         str | None, typer.Option("--plot", metavar="[FILE.png]", help="Draw bars, or write them to a file.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Write over a file that exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Write over a picture that exists.")] = False,
 ) -> None:
     """What runs cost, estimated; the most expensive first, days in their order."""
     from ccs.cli import bars

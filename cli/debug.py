@@ -78,7 +78,10 @@ def logs(limit: Limit = 50) -> None:
 
 @app.verb("log", "ccs debug log 3f2a | jq -c 'select(.type == \"result\")'", reads=True)
 def log(run: RunRef) -> None:
-    """The raw transcripts of a run, line by line, from this machine; secrets in them were masked when it ran."""
+    """The raw transcripts of a run, line by line, from this machine.
+
+    Secrets in them were masked when it ran.
+    """
     home = Session.settings().home
     try:
         paths = transcripts.of_run(home, run)
@@ -99,7 +102,10 @@ def profiles_() -> None:
 
 @app.verb("env", "ccs debug env anthropic", reads=True)
 def env(profile: ProfileRef) -> None:
-    """What the variables of a profile resolve to on this machine; values that are or may be secret are masked."""
+    """What the variables of a profile resolve to on this machine.
+
+    Values that are or may be secret are masked.
+    """
     found = lookup.profile(Session.api(), profile)
     data = found.get("data") or {}
     missing = credentials.unresolved(data, os.environ)
@@ -115,7 +121,7 @@ def settings() -> None:
 
 @app.verb("options", "ccs debug options", reads=True)
 def options() -> None:
-    """What can be looked at."""
+    """What `ccs debug` can look at."""
     rows = [{"id": name, "command": f"ccs debug {name}", "help": text} for name, text in _VERBS.items()]
     show_list(rows, {"COMMAND": "command", "SHOWS": "help"}, "options")
 

@@ -144,7 +144,10 @@ def update(
 
 @app.verb("edit", "ccs jobs edit nightly      in $VISUAL, $EDITOR or vi")
 def edit(job: JobRef) -> None:
-    """Change a job's spec in your editor, as YAML; checked, and the difference shown, before it is stored."""
+    """Change a whole job in your editor, as YAML.
+
+    It is checked, and the difference shown, before it is stored.
+    """
     from ccs.cli import editing, editor
 
     api = Session.api()
@@ -180,7 +183,9 @@ def delete(job: JobRef, force: Force = False) -> None:
 def run(
     job: JobRef,
     wait: Wait = False,
-    task: Annotated[list[str] | None, typer.Option("--task", metavar="TASK", help="Only this one; repeatable.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", metavar="TASK", help="Run only this task; repeatable.")
+    ] = None,
 ) -> None:
     """Run a job now."""
     from ccs.cli import starting
@@ -253,7 +258,7 @@ def import_(
     ] = None,
     pool: Pool = None,
 ) -> None:
-    """Make a job from an export, all of it or nothing; its tasks get new ids."""
+    """Make a job from an export, all of it or nothing. Its tasks get new ids."""
     from ccs.cli import drafts, exports
     from ccs.cli.takeover import Report
 

@@ -31,9 +31,11 @@ _TASK = fields.only(
 def run(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What claude is to do; - reads it from stdin.")],
     directory: Annotated[
-        str, typer.Option("--working-directory", "-C", metavar="PATH", help="Where, on the node.")
+        str, typer.Option("--working-directory", "-C", metavar="PATH", help="Where it runs, on the node.")
     ] = ".",
-    keep: Annotated[str | None, typer.Option("--keep", metavar="NAME", help="Keep it as a job of this name.")] = None,
+    keep: Annotated[
+        str | None, typer.Option("--keep", metavar="NAME", help="Keep it as a job of this name, to run again.")
+    ] = None,
     commit: Annotated[
         bool, typer.Option("--commit", help="Commit what it changed; then nothing uncommitted may be there before.")
     ] = False,

@@ -17,7 +17,9 @@ Env = Annotated[
     list[str] | None,
     typer.Option("--env", metavar="NAME=VALUE", help="A variable; NAME=env:OTHER takes the node's OTHER. Repeatable."),
 ]
-Unset = Annotated[list[str] | None, typer.Option("--unset", metavar="NAME", help="A variable claude must not see.")]
+Unset = Annotated[
+    list[str] | None, typer.Option("--unset", metavar="NAME", help="A variable that claude must not see; repeatable.")
+]
 Secret = Annotated[
     list[str] | None,
     typer.Option(
@@ -38,7 +40,10 @@ PerMonth = Annotated[
     typer.Option("--budget-per-month", min=0, metavar="USD", help="The same for a month; 0 takes a budget away."),
 ]
 Template = Annotated[
-    str | None, typer.Option("--template", metavar="anthropic|zai|bedrock|vertex", help="What claude needs for it.")
+    str | None,
+    typer.Option(
+        "--template", metavar="anthropic|zai|bedrock|vertex", help="Ask for what claude needs for this provider."
+    ),
 ]
 
 _BUDGETS = {"day": "budget_usd_per_day", "month": "budget_usd_per_month"}

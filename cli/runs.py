@@ -92,8 +92,13 @@ def logs(
 
 
 @app.verb("stop", "ccs runs stop 3f2a")
-def stop(run: RunRef, force: Force = False) -> None:
-    """End a run; returns when nothing of it is alive. With --force it is called cancelled without asking its node."""
+def stop(
+    run: RunRef,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Call it cancelled without asking its node, such as one that is gone.")
+    ] = False,
+) -> None:
+    """End a run; returns when nothing of it is alive."""
     from ccs.cli import stopping
 
     api = Session.api()
@@ -117,7 +122,10 @@ def restart(
         typer.Option("--from-failed", help="Only what did not succeed; the results and sessions of the rest are kept."),
     ] = False,
 ) -> None:
-    """Run the same again, from its start or from where it failed: the job as it was then, with the same tasks."""
+    """Run the same again, from its start or from where it failed.
+
+    It is the job as it was then, with the same tasks; for the job as it is now: ccs jobs run JOB.
+    """
     from ccs.cli import starting
 
     api = Session.api()

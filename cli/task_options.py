@@ -52,7 +52,7 @@ FIELDS = (
     Field(
         "model", "--model", "sonnet (default), opus, haiku or a full name.", "NAME", values=("sonnet", "opus", "haiku")
     ),
-    Field("profile", "--profile", "Profile instead of the job's.", "NAME", values=names("profiles")),
+    Field("profile", "--profile", "Profile with claude's environment (the job's).", "NAME", values=names("profiles")),
     Field("profile", "--zai", "The same as --profile zai.", kind=bool, read=lambda _: "zai"),
     Field("profile", "--bedrock", "The same as --profile bedrock.", kind=bool, read=lambda _: "bedrock"),
     Field("enabled", "--enabled/--disabled", "A disabled task is skipped.", kind=bool),
@@ -60,9 +60,9 @@ FIELDS = (
         "session_mode", "--session-mode", "A new session (default), the task's last one, or a fork of it.",
         "new|reuse|fork", values=("new", "reuse", "fork"),
     ),
-    Field("append_system_prompt", "--append-system-prompt", "Added to the system prompt.", "TEXT"),
+    Field("append_system_prompt", "--append-system-prompt", "Text added to claude's system prompt.", "TEXT"),
     Field(
-        "output_schema", "--output-schema", "JSON schema of its result, which later tasks can use.", "FILE|JSON",
+        "output_schema", "--output-schema", "JSON schema of the result, which is an object then.", "FILE|JSON",
         read=_schema,
     ),
     Field(
@@ -70,32 +70,42 @@ FIELDS = (
         values=PERMISSIONS, panel=_CLAUDE,
     ),
     Field(
-        "allowed_tools", "--allowed-tools", "Run without asking; repeatable.", "RULES", list[str], _rules,
+        "allowed_tools", "--allowed-tools", "Tools that run without asking; repeatable.", "RULES", list[str], _rules,
         panel=_CLAUDE,
     ),
     Field(
-        "disallowed_tools", "--disallowed-tools", "Never run; repeatable.", "RULES", list[str], _rules, panel=_CLAUDE
+        "disallowed_tools", "--disallowed-tools", "Tools that never run; repeatable.",
+        "RULES", list[str], _rules, panel=_CLAUDE
     ),
     Field(
-        "on_denied", "--on-denied", "What a denied tool call means.", "fail|warn", values=("fail", "warn"),
+        "on_denied", "--on-denied", "What a denied tool call does to the task (fail).",
+        "fail|warn", values=("fail", "warn"),
         panel=_CLAUDE,
     ),
-    Field("mcp_config", "--mcp-config", "MCP servers; no others are used.", "FILE|JSON", panel=_CLAUDE),
-    Field("depends_on", "--depends-on", "Task that must succeed first; repeatable.", "TASK", list[str], panel=_TROUBLE),
-    Field("only_if", "--only-if", "A line for sh; skipped unless it exits with 0.", "COMMAND", panel=_TROUBLE),
+    Field("mcp_config", "--mcp-config", "MCP servers of the task.", "FILE|JSON", panel=_CLAUDE),
+    Field(
+        "depends_on", "--depends-on", "A task that must succeed before it; repeatable.",
+        "TASK", list[str], panel=_TROUBLE,
+    ),
+    Field(
+        "only_if", "--only-if", "A line for sh; the task is skipped unless it exits with 0.", "COMMAND", panel=_TROUBLE,
+    ),
     Field(
         "retry.max_attempts", "--retry", "Attempts in all, when the API or the machine fails (1).", "N", int,
         panel=_TROUBLE,
     ),
     Field(
-        "retry.delay_seconds", "--retry-delay", "Before the second attempt; then it doubles (1m).", "TIME",
+        "retry.delay_seconds", "--retry-delay", "Wait before the second attempt; doubles with each (1m).", "TIME",
         read=duration, panel=_TROUBLE,
     ),
     Field(
-        "on_limit", "--on-limit", "At a usage limit: wait for its end (default), or fail.", "wait|fail",
+        "on_limit", "--on-limit", "At a usage limit, wait for its end or fail (wait).", "wait|fail",
         values=("wait", "fail"), panel=_TROUBLE,
     ),
-    Field("max_limit_wait", "--max-limit-wait", "Wait so long at most (6h).", "TIME", read=duration, panel=_TROUBLE),
+    Field(
+        "max_limit_wait", "--max-limit-wait", "Fail when the limit ends later than that (6h).",
+        "TIME", read=duration, panel=_TROUBLE,
+    ),
     Field(
         "gates", "--gate", "A line for sh that must exit with 0; repeatable.", "COMMAND", list[str], _gates,
         panel=_CHECKS,
@@ -105,24 +115,32 @@ FIELDS = (
         panel=_CHECKS,
     ),
     Field(
-        "expect_changes", "--expect-changes/--no-expect-changes", "Failed when it changed no file.", kind=bool,
+        "expect_changes", "--expect-changes/--no-expect-changes", "The task fails when it changed no file.", kind=bool,
         panel=_CHECKS,
     ),
     Field(
-        "expect_files", "--expect-file", "Must exist afterwards, may hold *; repeatable.", "PATH", list[str],
+        "expect_files", "--expect-file", "A file that must exist afterwards; * matches; repeatable.", "PATH", list[str],
         panel=_CHECKS,
     ),
     Field(
-        "commit_on_success", "--commit-on-success/--no-commit-on-success", "Commit what it changed (the default).",
+        "commit_on_success", "--commit-on-success/--no-commit-on-success",
+        "Commit what it changed, or set it aside when it fails (the default).",
         kind=bool, panel=_CHECKS,
     ),
-    Field("max_turns", "--max-turns", "Stop after so many replies.", "N", int, panel=_LIMITS),
-    Field("budget_usd", "--budget", "Stop when it has cost so much in a run.", "USD", float, panel=_LIMITS),
+    Field("max_turns", "--max-turns", "Stop an attempt after so many replies.", "N", int, panel=_LIMITS),
+    Field("budget_usd", "--budget", "Stop the task when it has cost so much in a run.", "USD", float, panel=_LIMITS),
     Field("attempt_budget_usd", "--attempt-budget", "Stop an attempt that cost so much.", "USD", float, panel=_LIMITS),
-    Field("timeout", "--timeout", "For the whole task, such as 90m (2h).", "TIME", read=duration, panel=_LIMITS),
     Field(
-        "first_output_timeout", "--first-output-timeout", "Until its first output (2m).", "TIME", read=duration,
+        "timeout", "--timeout", "How long the task may take in all, such as 90m (2h).",
+        "TIME", read=duration, panel=_LIMITS,
+    ),
+    Field(
+        "first_output_timeout", "--first-output-timeout", "How long claude may take until its first output (2m).",
+        "TIME", read=duration,
         panel=_LIMITS,
     ),
-    Field("idle_timeout", "--idle-timeout", "Without any output (15m).", "TIME", read=duration, panel=_LIMITS),
+    Field(
+        "idle_timeout", "--idle-timeout", "How long claude may be without any output (15m).",
+        "TIME", read=duration, panel=_LIMITS,
+    ),
 )  # fmt: skip

@@ -48,9 +48,7 @@ def get(task: TaskRef) -> None:
     show_one(views.task(*lookup.task(Session.api(), task)), _text)
 
 
-@app.verb(
-    "create", 'ccs tasks create --job nightly --name fix --prompt "Make the tests pass" --permissions acceptEdits'
-)
+@app.verb("create", 'ccs tasks create --job nightly --name fix --prompt "Mend the tests" --gate "make test"')
 @fields.taking(*FIELDS)
 def create(
     job: Annotated[

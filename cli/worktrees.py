@@ -51,7 +51,10 @@ def prune(
         str | None, typer.Option("--older-than", metavar="TIME", help="Only those unchanged for so long (7d, 12h).")
     ] = None,
 ) -> None:
-    """Remove worktrees, with their branches, that are clean and merged into their base; none with a run in it."""
+    """Remove worktrees that are clean and merged into their base, with their branches.
+
+    One with a run in it stays in any case.
+    """
     age = duration(older_than)
     found = _trees(directory)
     now = datetime.now(UTC)
