@@ -27,6 +27,8 @@ _PAUSES = (0.2, 0.6, 1.5)
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _BUSY = frozenset({429, 502, 503, 504})
+_ROLLED_BACK = b'"exception_message"'
+"""In what Prefect itself, and not something in front of it, says with a 503, having rolled back."""
 
 
 class Transport:
@@ -96,7 +98,7 @@ class Transport:
     def request(
         self, method: str, path: str, body: object = None, query: dict[str, Any] | None = None, safe: bool = False
     ) -> Any:
-        """Send a request, if it is safe again while the server is busy, and give its answer.
+        """Send a request, again while the server is busy if that is safe, and give its answer.
 
         Raises RequestError, ServerError or UnreachableError.
         """
@@ -118,7 +120,7 @@ class Transport:
                     f"is that ({self.settings.origin}) the API of a Prefect 3 server?",
                 ) from error
             say(f"{method} {path} {answer.status_code} {(time.monotonic() - started) * 1000:.0f} ms", level=1)
-            if answer.status_code in _BUSY and safe and pause is not None:
+            if answer.status_code in _BUSY and (safe or _did_nothing(answer)) and pause is not None:
                 time.sleep(pause)
                 continue
             return self._content(answer)
@@ -176,6 +178,11 @@ class Transport:
         return UnreachableError(
             f"no answer from the server at {url}: {why}", "look whether the change was made, then try again"
         )
+
+
+def _did_nothing(answer: httpx.Response) -> bool:
+    """Whether a busy server says that it has not touched anything: it limits requests, or its database was locked."""
+    return answer.status_code == 429 or (answer.status_code == 503 and _ROLLED_BACK in answer.content)
 
 
 def _reason(error: Exception) -> str:

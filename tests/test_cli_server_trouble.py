@@ -59,6 +59,24 @@ def test_what_would_be_done_twice_is_not_sent_twice() -> None:
     assert server.asked.count("POST /api/block_documents/") == 1
 
 
+@pytest.mark.parametrize(
+    ("busy", "times"),
+    [
+        (gives(503, {"exception_message": "Service Unavailable"}), 2),
+        (gives(429), 2),
+        (gives(503, {"detail": "no upstream"}), 1),
+        (gives(502), 1),
+    ],
+)
+def test_what_a_busy_server_did_not_do_is_sent_again(busy: Answer, times: int) -> None:
+    """A database that was locked did nothing; of what a proxy says nobody knows."""
+    missing, kind, schema = gives(404, {"detail": "no"}), {"id": "1"}, {"id": "2", "block_type_id": "1"}
+    made: dict[str, object] = {"id": "3", "name": "new", "data": {}, "updated": None}
+    with bad(missing, gives(200, kind), gives(201, schema), busy, gives(201, made)) as (server, ccs):
+        assert ccs("profiles", "create", "new", "--env", "A=b").code == (0 if times == 2 else 2)
+    assert server.asked.count("POST /api/block_documents/") == times
+
+
 def test_a_list_takes_at_most_two_requests() -> None:
     for noun in ("jobs", "tasks", "runs", "profiles"):
         with bad(EMPTY if noun != "profiles" else gives(200, [])) as (server, ccs):
