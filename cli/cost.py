@@ -38,14 +38,14 @@ class _Cost(Command):
     """Takes --plot with a file and without."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        following = [*args[1:], "-"]
-        bare = [word == "--plot" and after.startswith("-") for word, after in zip(args, following, strict=True)]
+        after = zip(args, [*args[1:], "-"], strict=False)
+        bare = [word == "--plot" and following.startswith("-") for word, following in after]
         return super().parse_args(ctx, [f"--plot={BARS}" if b else a for a, b in zip(args, bare, strict=True)])
 
 
 @app.command("cost", cls=_Cost, epilog="Example:  ccs cost --by day --since 30d --plot")
 def cost(
-    by: Annotated[By, typer.Option("--by", help="What to add up by.")] = By.JOB,
+    by: Annotated[By, typer.Option("--by", metavar="|".join(By), help="What to add up by.")] = By.JOB,
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="Of the last 24h, 7d, 30d ….")] = "30d",
     job: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only of this job.")] = None,
     plot: Annotated[

@@ -1,8 +1,10 @@
 """Requests to the Prefect API: retries where it is safe, and answers turned into sentences."""
 
+import random
 import ssl
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -25,8 +27,17 @@ for _name in _UNUSED:
 _PAUSES = (0.2, 0.6, 1.5)
 """Seconds before each retry; a person waits for them."""
 
+_CROWDED = (0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0)
+"""Seconds, more or less, before each retry of what met others in the database: on SQLite one of them wins."""
+
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_BUSY = frozenset({429, 502, 503, 504})
+_TOLD_AT = 6
+"""Such retries, after which a person is told what is waited for."""
+
+_BUSY = frozenset({502, 503, 504})
+_TOO_MANY = 429
+_ROLLED_BACK = b'"exception_message"'
+"""In what Prefect itself, and not something in front of it, says with a 503."""
 
 
 class Transport:
@@ -96,11 +107,12 @@ class Transport:
     def request(
         self, method: str, path: str, body: object = None, query: dict[str, Any] | None = None, safe: bool = False
     ) -> Any:
-        """Send a request, if it is safe again while the server is busy, and give its answer.
+        """Send a request, again while the server is busy if that is safe, and give its answer.
 
         Raises RequestError, ServerError or UnreachableError.
         """
-        for pause in (*_PAUSES, None):
+        pauses, crowded, tries = iter(_PAUSES), iter(_CROWDED), 0
+        while True:
             started = time.monotonic()
             try:
                 answer = self._client.request(method, path, json=body, params=query or None)
@@ -108,8 +120,7 @@ class Transport:
                 raise self._unreachable(error) from error
             except httpx.TransportError as error:
                 say(f"{method} {path}: {type(error).__name__} {error}", level=1)
-                if safe and pause is not None and not isinstance(error, httpx.TimeoutException):
-                    time.sleep(pause)
+                if safe and not isinstance(error, httpx.TimeoutException) and _rest(pauses):
                     continue
                 raise self._unreachable(error) from error
             except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -118,11 +129,16 @@ class Transport:
                     f"is that ({self.settings.origin}) the API of a Prefect 3 server?",
                 ) from error
             say(f"{method} {path} {answer.status_code} {(time.monotonic() - started) * 1000:.0f} ms", level=1)
-            if answer.status_code in _BUSY and safe and pause is not None:
-                time.sleep(pause)
-                continue
-            return self._content(answer)
-        raise AssertionError("unreachable")
+            if _was_rolled_back(answer):
+                tries += 1
+                if tries == _TOLD_AT:
+                    say("the server's database is busy; trying again …")
+                again = _rest(crowded, random.uniform(0.5, 1.5))  # noqa: S311
+            else:
+                again = answer.status_code == _TOO_MANY or (safe and answer.status_code in _BUSY)
+                again = again and _rest(pauses)
+            if not again:
+                return self._content(answer)
 
     def _content(self, answer: httpx.Response) -> Any:
         self.answered = True
@@ -176,6 +192,19 @@ class Transport:
         return UnreachableError(
             f"no answer from the server at {url}: {why}", "look whether the change was made, then try again"
         )
+
+
+def _was_rolled_back(answer: httpx.Response) -> bool:
+    """Whether Prefect says that its database was locked, so that nothing of the request was done."""
+    return answer.status_code == 503 and _ROLLED_BACK in answer.content
+
+
+def _rest(pauses: Iterator[float], stretched: float = 1) -> bool:
+    """Sleep for the next of the pauses; False when there is none left."""
+    pause = next(pauses, None)
+    if pause is not None:
+        time.sleep(pause * stretched)
+    return pause is not None
 
 
 def _reason(error: Exception) -> str:

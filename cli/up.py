@@ -26,7 +26,9 @@ def up(
     pool: Pool = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NODE", help="Name of the node; the host's.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Runs at a time.")] = None,
-    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Of the server; 4200 or next.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, metavar="N", help="Of the server; 4200 or next.")
+    ] = None,
     claude: Annotated[str | None, typer.Option("--claude", metavar="PATH", help="The claude program to run.")] = None,
 ) -> None:
     """Start what is needed on this machine: server, pool and one node; wait until they are ready.

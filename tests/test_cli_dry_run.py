@@ -4,11 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-import typer
 from cli_world import Cli
-
-from ccs.cli.app import READS
-from ccs.cli.main import app as root
 
 
 @pytest.fixture(scope="module")
@@ -120,12 +116,3 @@ def test_a_rehearsal_says_nothing_of_success(ccs: Cli, job: str) -> None:
     assert ccs.ok("jobs", "delete", job, "--dry-run").err == ""
     assert "DELETE" in ccs.ok("jobs", "delete", job, "--dry-run", "--output", "table").out
     assert ccs.ok("jobs", "get", job).json["name"] == job
-
-
-def test_every_verb_that_writes_can_be_rehearsed() -> None:
-    command: Any = typer.main.get_command(root)
-    for noun in ("jobs", "tasks", "runs", "profiles", "nodes", "worktrees"):
-        verbs = command.get_command(None, noun).commands
-        for name, verb in verbs.items():
-            options = {o for p in verb.params for o in p.opts}
-            assert ("--dry-run" in options) == (name not in READS), (noun, name)

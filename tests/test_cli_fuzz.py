@@ -124,6 +124,7 @@ CODES = {0, 1, 2, 3}
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_PAUSES", (0.0,))
+    monkeypatch.setattr(transport, "_CROWDED", (0.0,))
     monkeypatch.setattr(stopping, "PATIENCE", 0.0)
     monkeypatch.setattr(follow, "QUIET", 0.0)
 

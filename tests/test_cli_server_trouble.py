@@ -8,6 +8,8 @@ import pytest
 from bad_server import Answer, bad, drops, gives
 from cli_world import CCS, Cli
 
+from ccs.cli import transport
+
 EMPTY = gives(200, {"results": [], "count": 0})
 
 
@@ -57,6 +59,35 @@ def test_what_would_be_done_twice_is_not_sent_twice() -> None:
     with bad(missing, gives(200, kind), gives(201, schema), drops) as (server, ccs):
         assert ccs("profiles", "create", "new", "--env", "A=b").code == 3
     assert server.asked.count("POST /api/block_documents/") == 1
+
+
+@pytest.mark.parametrize(
+    ("busy", "times"),
+    [
+        (gives(503, {"exception_message": "Service Unavailable"}), 2),
+        (gives(429), 2),
+        (gives(503, {"detail": "no upstream"}), 1),
+        (gives(502), 1),
+    ],
+)
+def test_what_a_busy_server_did_not_do_is_sent_again(busy: Answer, times: int) -> None:
+    """A database that was locked did nothing; of what a proxy says nobody knows."""
+    missing, kind, schema = gives(404, {"detail": "no"}), {"id": "1"}, {"id": "2", "block_type_id": "1"}
+    made: dict[str, object] = {"id": "3", "name": "new", "data": {}, "updated": None}
+    with bad(missing, gives(200, kind), gives(201, schema), busy, gives(201, made)) as (server, ccs):
+        assert ccs("profiles", "create", "new", "--env", "A=b").code == (0 if times == 2 else 2)
+    assert server.asked.count("POST /api/block_documents/") == times
+
+
+def test_in_a_crowd_it_is_tried_for_longer_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_CROWDED", (0.0,) * 6)
+    locked = gives(503, {"exception_message": "Service Unavailable"})
+    with bad(*[locked] * 6, EMPTY) as (server, ccs):
+        assert "database is busy" in ccs.ok("jobs", "list").err
+    assert len(server.asked) == 7
+    with bad(locked) as (server, ccs):
+        assert ccs("jobs", "list").code == 2
+    assert len(server.asked) == 7
 
 
 def test_a_list_takes_at_most_two_requests() -> None:

@@ -1,0 +1,57 @@
+"""What is promised of every command there is: an example, the forms of output, a rehearsal where it writes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from cli_world import Cli
+
+from ccs.cli.main import app
+
+READS = {"status", "health", "doctor", "explain", "open", "state", "scheduler", "stats", "cost", "completion"}
+READ_VERBS = {"list", "get", "tasks", "logs", "export", "watch"}
+MACHINE = {"up", "down"}  # they start and stop processes
+ENDLESS = {"runs watch"}
+
+
+def commands(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with the words that call it."""
+    if not hasattr(command, "list_commands"):
+        yield " ".join(path), command
+        return
+    for name in command.list_commands(None):
+        yield from commands(command.get_command(None, name), *path, name)
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+def reads(words: str) -> bool:
+    return words in READS or words.startswith("debug ") or words.split()[-1] in READ_VERBS
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_says_how_it_is_used(words: str) -> None:
+    command = COMMANDS[words]
+    options = {o: p for p in command.params for o in p.opts}
+    assert {"--output", "--api-url", "-v"} <= options.keys()
+    assert ("--dry-run" in options) == (not reads(words) and words not in MACHINE)
+    assert command.epilog.count("Example:") == 1
+    assert f"ccs {words}" in command.epilog
+    context = command.make_context(words, [], resilient_parsing=True)
+    for left, right in filter(None, (p.get_help_record(context) for p in command.params)):
+        assert "<" not in left.replace("'NAME <MAIL>'", ""), left
+        assert right.strip(), left
+
+
+@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - MACHINE - ENDLESS))
+def test_every_command_without_more_words_is_an_answer_or_one_sentence(
+    words: str, server_url: str, tmp_path: Path
+) -> None:
+    ccs = Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(tmp_path), "HOME": str(tmp_path)})
+    said = ccs(*words.split())
+    assert said.code in (0, 1), said
+    assert "unexpected" not in said.err
+    assert "makes no sense" not in said.err
