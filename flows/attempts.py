@@ -151,7 +151,8 @@ class _Attempts:
             )
             why = "" if cause == "first" else f" ({cause})"
             self.log.info("task %s, attempt %s%s, transcript %s", self.spec.name, number, why, request.transcript)
-            run.began(self.spec, request, task.profile)
+            before = sum((Figures.of(attempt.report) for attempt in self.made), task.earlier)
+            run.began(self.spec, request, task.profile, before)
             report = run_attempt(task.executable, request, redact=task.redact, on_event=self.narrate, stop=self.stop)
         finally:
             if report is None:
