@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from conftest import HOME  # its import isolates this process, so it comes before Prefect's
 
 from chaos_scenarios import ALL
-from chaos_world import COUNTS, World
+from chaos_world import COUNTS, Skipped, World
 
 # isort: on
 
@@ -28,9 +28,14 @@ KEPT = Path(__file__).resolve().parent.parent / ".chaos"
 def play(name: str, folder: Path) -> tuple[float, list[tuple[str, float, str]]]:
     """Play a scenario to its end; the seconds it took, and what was wrong."""
     began = time.monotonic()
+    shutil.rmtree(KEPT / name, ignore_errors=True)
     world = World(folder)
     try:
         ALL[name](world)
+    except Skipped as why:
+        world.close()
+        print(f"{name:10}  skipped: {why}", flush=True)
+        return 0.0, []
     except Exception:
         world.blame("verdicts", traceback.format_exc())
     try:
@@ -49,7 +54,6 @@ def main(names: list[str]) -> int:
         for name, scenario in ALL.items():
             print(f"  {name:9} {scenario.__doc__}", file=sys.stderr)
         return 2
-    shutil.rmtree(KEPT, ignore_errors=True)
     bad = 0
     print(f"{'scenario':10}{'seconds':>9}" + "".join(f"{count:>11}" for count in COUNTS), flush=True)
     with tempfile.TemporaryDirectory(prefix="ccs-chaos-", ignore_cleanup_errors=True) as folder:

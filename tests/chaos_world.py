@@ -35,6 +35,10 @@ COUNTS = ("verdicts", "bytes", "processes", "work", "dirty", "over $")
 Step = dict[str, Any]
 
 
+class Skipped(Exception):  # noqa: N818  it is no error
+    """A scenario cannot be played on this machine; the message says why."""
+
+
 class Server:
     """A Prefect server that can go away and come back, at the same address and with the same database."""
 
@@ -71,6 +75,7 @@ class World(node_world.World):
         self.env |= {
             "CCS_CLAUDE": str(claude),
             "KEY_ON_THE_NODE": "sk-ant-api03-Zq9Kd8Xw2Pm5Ra7Lt4Vb6",
+            "TOKEN_ON_THE_NODE": "sk-ant-oat01-Zq9Kd8Xw2Pm5Ra7Lt4Vb6",
             "GIT_CONFIG_GLOBAL": os.environ["GIT_CONFIG_GLOBAL"],
         }
         self.ccs = Cli({**self.env, "CCS_POOL": self.pool, "CCS_HOME": str(folder / "cli")})
@@ -80,6 +85,10 @@ class World(node_world.World):
         self.runs: list[str] = []
         self.homes: set[Path] = set()
         self.caps: list[float] = []
+        self.tolerance = 0.0
+        self.patience = LONG
+        self.lost_is_told = False
+        self.repositories: set[Path] = set()
         self.once: set[str] = set()
 
     def close(self) -> None:
@@ -111,10 +120,11 @@ class World(node_world.World):
         given = [word for key, value in {**own, **variables}.items() for word in ("--env", f"{key}={value}")]
         self.ccs.ok("profiles", "create", name, *given)
 
-    def works(self, name: str, then: str = "true") -> Step:
+    def works(self, name: str, then: str = "true", sure: bool = True) -> Step:
         """A step in which a tool leaves a trace, changes the repository, and does something else."""
-        self.once.add(name)
-        command = f"echo {name} >> {self.effects}; echo {name} > {self.repository}/{name}.txt; {then}"
+        if sure:
+            self.once.add(name)
+        command = f"echo {name} >> {self.effects}; echo {name} > {name}.txt; {then}"
         return {"tool": "Bash", "input": {"command": command, "timeout": 600_000}}
 
     def stays(self, name: str, hidden: bool = True) -> Step:
@@ -124,11 +134,15 @@ class World(node_world.World):
 
     def task(self, name: str, *steps: Step, **fields: Any) -> dict[str, Any]:
         """A task whose steps are counted over all its sessions: each is to be met once."""
-        script = [{**steps[0], "across": str(uuid4())}, *steps[1:]]
+        script = [{**step, "task": name} for step in steps]
+        script[0]["across"] = str(uuid4())
         return {"name": name, "prompt": f"do {name} {marker(*script)}", "attempt_budget_usd": 1.0, **fields}
 
-    def job(self, name: str, *tasks: dict[str, Any], budget: float = 100.0, **fields: Any) -> None:
-        """Make a job that may cost so much, a run and a day."""
+    def job(
+        self, name: str, *tasks: dict[str, Any], budget: float = 100.0, tolerance: float = 0.0, **fields: Any
+    ) -> None:
+        """Make a job that may cost so much, a run and a day; and `tolerance` more per attempt."""
+        self.tolerance = max(self.tolerance, tolerance)
         spec = {
             "name": name,
             "profile": "p",
@@ -138,6 +152,7 @@ class World(node_world.World):
             "budget_usd_per_day": budget,
             **fields,
         }
+        self.repositories.add(Path(spec["working_directory"]["path"]))
         self.caps.append(budget)
         self.ccs.ok("jobs", "import", "-", stdin=json.dumps({"format": "ccs.job", "version": 1, "job": spec}))
 
@@ -172,15 +187,19 @@ class World(node_world.World):
         assert len(found) == 1, found
         return found[0]
 
+    def waits(self, run: str) -> None:
+        """Wait until a run waits on the server."""
+        until(lambda: self.state(run)["name"] == "AwaitingRetry", "the run waits", LONG)
+
     # What is counted.
 
     def blame(self, count: str, what: str, number: float = 1) -> None:
         self.problems.append((count, number, what))
 
-    def ended(self, run: str, state: str = "COMPLETED", within: float = LONG, **verdicts: str) -> dict[str, Any]:
+    def ended(self, run: str, state: str = "COMPLETED", **verdicts: str) -> dict[str, Any]:
         """Wait for a run's end, and compare how it and its tasks ended; what the command line says of it."""
         try:
-            found = self.ends(run, within=within)
+            found = self.ends(run, within=self.patience)
         except AssertionError:
             found = self.state(run)["type"]
         said: dict[str, Any] = self.ccs.ok("runs", "get", run).json
@@ -196,7 +215,7 @@ class World(node_world.World):
     def count(self) -> None:
         """Look at everything that must be as if nothing had happened."""
         for run in self.runs:
-            if lost := self.lost(run):
+            if (lost := self.lost(run)) and not self.lost_is_told:
                 self.blame("bytes", f"{lost} bytes that claude printed in run {run} are in no transcript", lost)
         self._count_processes()
         for name, times in Counter(self.traces()).items():
@@ -207,10 +226,11 @@ class World(node_world.World):
         requests = self.requests()
         if extra := sum(r["index"] is None for r in requests):
             self.blame("work", f"{extra} requests beyond what the tasks need", extra)
-        if dirty := git_world.status(self.repository).splitlines():
-            self.blame("dirty", f"left in the repository: {', '.join(dirty)}", len(dirty))
-        for lock in (self.repository / ".git").rglob("*.lock"):
-            self.blame("dirty", f"left in the repository: {lock.name}")
+        for repository in self.repositories:
+            left = git_world.status(repository).splitlines()
+            left += [lock.name for lock in (repository / ".git").rglob("*.lock")]
+            if left:
+                self.blame("dirty", f"left in {repository.name}: {', '.join(left)}")
         self._count_money(requests)
 
     def _count_processes(self) -> None:
@@ -229,7 +249,7 @@ class World(node_world.World):
         told, spent = float(total["cost_usd"]), sum(price(r["step"]) for r in requests)
         if not total["cost_is_partial"] and abs(told - spent) > 0.01 * spent:
             self.blame("verdicts", f"${spent:.4f} were spent and ${told:.4f} told")
-        over = max(told, spent) - sum(self.caps)
+        over = max(told, spent) - sum(self.caps) - self.tolerance * total["attempts"]
         if over > 0:
             self.blame("over $", f"${spent:.4f} were spent, ${told:.4f} told, of ${sum(self.caps):.4f}", over)
 
@@ -237,6 +257,36 @@ class World(node_world.World):
         """What claude asked the model, without its side calls."""
         seen = self.api_of_claude.requests
         return [r for r in seen if r["step"] is not None and not r["side"]]
+
+    def asked(self, task: str) -> list[dict[str, Any]]:
+        """What was asked for a task."""
+        return [r for r in self.requests() if r["step"].get("task") == task]
+
+    def went_on_after(self, reset: float, *tasks: str, within: float = 120, probe_takes: float = 0.0) -> None:
+        """Compare when claude asked with a limit: not before its reset, soon after, and at first only one."""
+        began = self.api_of_claude.start
+        asked = sorted((r["t"], "status" in r["step"]) for task in tasks for r in self.asked(task))
+        (refused,) = [t for t, is_refused in asked if is_refused]
+        after = [t for t, _ in asked if t > refused]
+        if began + after[0] < reset - 1:
+            self.blame("work", f"asked {reset - began - after[0]:.1f} s before the reset")
+        if began + after[0] > reset + within:
+            self.blame("verdicts", f"went on only {began + after[0] - reset:.1f} s after the reset")
+        if early := [t for t in after[1:] if t < after[0] + probe_takes]:
+            self.blame("work", f"{len(early)} asked beside the probe", len(early))
+
+    def lines(self, run: str) -> int:
+        """How many lines the transcripts of a run have."""
+        return sum(p.read_bytes().count(b"\n") for home in self.homes for p in (home / "runs" / run).glob("*.jsonl"))
+
+    def says_what_is_lost(self, run: str) -> None:
+        """Compare what a run says with what is missing: a loss on a full disk is to be told, not to be hidden."""
+        if not self.lost(run):
+            self.blame("verdicts", "the disk was not full")
+        text = self.ccs.ok("runs", "logs", run, "--output", "table").out
+        self.lost_is_told = "could not be written after line" in text
+        if not self.lost_is_told:
+            self.blame("verdicts", "the run does not say that its transcript is cut off")
 
     def lost(self, run: str) -> int:
         """How many bytes of what claude printed in a run are not on record."""

@@ -26,9 +26,7 @@ def _isolate() -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
     }
-    (HOME / "gitconfig").write_text(
-        "[user]\n\tname = test\n\temail = test@localhost\n[init]\n\tdefaultBranch = main\n"
-    )
+    (HOME / "gitconfig").write_text("[user]\n\tname = test\n\temail = test@localhost\n[init]\n\tdefaultBranch = main\n")
 
 
 _isolate()
