@@ -159,6 +159,8 @@ class _Attempts:
                 run.budget.settle(allowance, 0.0, is_partial=True)
             else:
                 run.budget.settle(allowance, report.usage.cost_usd, is_partial=report.usage.is_partial)
+        for warning in report.warnings:
+            self.log.warning("%s", warning)
         if report.lines or report.verdict.reason is not Reason.SPAWN:  # else there is no attempt to speak of
             self.made.append(Attempt(number, cause, report))
         if report.lines:
