@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 import git_world
-import httpx
 import node_world
 from claude_fixtures import bundled_claude, processes_with
 from cli_world import Cli
@@ -339,12 +338,3 @@ def parent(pid: int) -> int:
 def run_process(claude: int) -> int:
     """The pid of the flow's process above a claude: above its copy, and its guard."""
     return parent(parent(parent(claude)))
-
-
-def is_away(url: str) -> bool:
-    """Whether nobody answers there."""
-    try:
-        httpx.get(f"{url}/health", timeout=2)
-    except httpx.HTTPError:
-        return True
-    return False
