@@ -30,6 +30,9 @@ fix: install  ## format, and mend what ruff can mend
 bench: install  ## measure ccs against stock Prefect and bare claude, as ratios
 	@$(BIN)/python tests/bench.py
 
+chaos: install  ## do bad things to real runs, and count what went wrong (takes many minutes)
+	@$(BIN)/python tests/chaos.py
+
 build: install  ## build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation
 
@@ -39,7 +42,7 @@ lock: install  ## resolve the dependencies anew into deployments/constraints.txt
 		--generate-hashes --no-emit-index-url --no-header -o deployments/constraints.txt
 
 clean:  ## remove everything that was made here
-	rm -rf $(VENV) build dist .demo *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist .demo .chaos *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/packages: deployments/constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ccs needs Python 3.11 or newer: make PYTHON=python3.12 …")'
@@ -54,4 +57,4 @@ $(VENV)/linked: $(VENV)/packages pyproject.toml $(if $(filter-out $(SOURCES),$(f
 	@echo '$(SOURCES)' > $(VENV)/sources
 	@touch $@
 
-.PHONY: help install demo test check lint fix bench build lock clean relink
+.PHONY: help install demo test check lint fix bench chaos build lock clean relink

@@ -38,8 +38,8 @@ class _Cost(Command):
     """Takes --plot with a file and without."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        after = zip(args, [*args[1:], "-"], strict=False)
-        bare = [word == "--plot" and following.startswith("-") for word, following in after]
+        following = [*args, "-"][1:]
+        bare = [word == "--plot" and after.startswith("-") for word, after in zip(args, following, strict=True)]
         return super().parse_args(ctx, [f"--plot={BARS}" if b else a for a, b in zip(args, bare, strict=True)])
 
 

@@ -151,13 +151,16 @@ class _Attempts:
             )
             why = "" if cause == "first" else f" ({cause})"
             self.log.info("task %s, attempt %s%s, transcript %s", self.spec.name, number, why, request.transcript)
-            run.began(self.spec, request, task.profile)
+            before = sum((Figures.of(attempt.report) for attempt in self.made), task.earlier)
+            run.began(self.spec, request, task.profile, before)
             report = run_attempt(task.executable, request, redact=task.redact, on_event=self.narrate, stop=self.stop)
         finally:
             if report is None:
                 run.budget.settle(allowance, 0.0, is_partial=True)
             else:
                 run.budget.settle(allowance, report.usage.cost_usd, is_partial=report.usage.is_partial)
+        for warning in report.warnings:
+            self.log.warning("%s", warning)
         if report.lines or report.verdict.reason is not Reason.SPAWN:  # else there is no attempt to speak of
             self.made.append(Attempt(number, cause, report))
         if report.lines:

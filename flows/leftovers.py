@@ -1,10 +1,11 @@
 """What a killed run left in the directory it worked in: set aside, so that the next night is not refused."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from ccs.flows.git import journal
+from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
 from ccs.flows.workplace import state_folder
 
@@ -14,21 +15,24 @@ def journal_file(run_id: str) -> Path:
     return state_folder() / "runs" / run_id / "open.json"
 
 
-def recover(run_id: str) -> str:
-    """Set aside what the tasks of a dead run changed; what was done, in a sentence, or nothing."""
+def recover(run_id: str, own: Hold | None = None) -> str:
+    """Set aside what the tasks of a dead run changed; what was done, in a sentence, or nothing.
+
+    `own` is the caller's share in the directory, if it has one.
+    """
     try:
-        done = journal.recover(journal_file(run_id))
+        done = journal.recover(journal_file(run_id), own)
     except GitError as error:
         return f"what run {run_id} left in its directory could not be set aside: {error}"
     return done.sentence if done else ""
 
 
-def recover_directory(directory: Path, is_over: Callable[[str], bool]) -> Iterator[str]:
-    """The same for all runs that are over and left something there, such as one that was cancelled while it waited."""
+def runs_in(directory: Path) -> Iterator[str]:
+    """The runs that have begun something in a directory and not ended it: the killed, and those that wait to go on."""
     for file in state_folder().glob("runs/*/open.json"):
         try:
             stored = json.loads(file.read_text())["snapshot"]["directory"]
         except (OSError, ValueError, KeyError, TypeError):
             continue  # gone meanwhile, or nothing of ours
-        if stored == str(directory) and is_over(file.parent.name) and (sentence := recover(file.parent.name)):
-            yield sentence
+        if stored == str(directory):
+            yield file.parent.name

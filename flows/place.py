@@ -24,7 +24,7 @@ from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes, refusal
 from ccs.flows.git.worktree import prepare_held
-from ccs.flows.leftovers import journal_file, recover_directory
+from ccs.flows.leftovers import journal_file, recover, runs_in
 from ccs.flows.outcome import Outcome
 from ccs.flows.results import is_over
 from ccs.flows.spec import Job, Task, slug
@@ -77,11 +77,12 @@ class Place:
                 repository = Repository.at(path) if spec.require_git else Repository.find(path)
                 commits = repository is not None and any(task.commit_on_success for task in due)
                 if repository is not None and not spec.worktree.enabled:
-                    stack.callback(Hold.take(path).release)
+                    hold = Hold.take(path)
+                    stack.callback(hold.release)
                 if repository is not None and commits:
                     _take_turn(repository, path, stack, log)
                     if not journal_file(run_id).exists():  # else its own tasks left it so, to go on
-                        _check_clean(path, spec.allow_dirty or spec.worktree.enabled, log)
+                        _check_clean(path, hold, spec.allow_dirty or spec.worktree.enabled, log)
                 return cls(job, run_id, path, commits, stack.pop_all(), log)
         except GitError as error:
             raise WorkplaceError(str(error)) from None
@@ -205,14 +206,25 @@ def _put_aside(entry: journal.Entry) -> str:
     return done.sentence if done else ""
 
 
-def _check_clean(path: Path, may_be_dirty: bool, log: Log) -> None:
-    """Raise WorkplaceError for uncommitted changes; what a run left that is over is set aside first."""
-    if refusal(path) is None:
+def _check_clean(path: Path, own: Hold, may_be_dirty: bool, log: Log) -> None:
+    """Raise WorkplaceError for uncommitted changes; what a run left that is over is set aside first.
+
+    Also where changes are allowed: what a task left that was killed is no state to start from.
+    """
+    waiting = []
+    for run_id in runs_in(path):
+        if not is_over(run_id):
+            waiting.append(run_id)
+        elif sentence := recover(run_id, own):
+            log.warning("%s", sentence)
+    if may_be_dirty or not (problem := refusal(path)):
         return
-    for sentence in recover_directory(path, is_over):
-        log.warning("%s", sentence)
-    if not may_be_dirty and (problem := refusal(path)):
-        raise WorkplaceError(problem)
+    if waiting:
+        raise WorkplaceError(
+            f"working directory {path} holds what run {', '.join(waiting)} has changed so far, which waits and goes on "
+            "there: run this job after it, end it with `ccs runs stop`, or give the job a worktree"
+        )
+    raise WorkplaceError(problem)
 
 
 def _take_turn(repository: Repository, path: Path, stack: ExitStack, log: Log) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from ccs.flows.budget import Budget
 from ccs.flows.claude.request import Request
 from ccs.flows.claude.stop import Stop
-from ccs.flows.outcome import RUNNING, WAITING, Outcome, Row, row
+from ccs.flows.outcome import RUNNING, WAITING, Figures, Outcome, Row, row
 from ccs.flows.place import Place
 from ccs.flows.results import RunTable
 from ccs.flows.spec import Job, Task
@@ -65,8 +65,8 @@ class Run:
         found = self.table.row(task)
         return found if found["verdict"] in (WAITING, RUNNING) else None
 
-    def began(self, task: Task, request: Request, profile: str | None) -> None:
-        """An attempt of the task starts."""
+    def began(self, task: Task, request: Request, profile: str | None, before: Figures) -> None:
+        """An attempt of the task starts; `before` is what the task took so far."""
         started = self.table.row(task)["started"] or datetime.now(UTC).isoformat(timespec="seconds")
         now = {
             "verdict": RUNNING,
@@ -77,6 +77,7 @@ class Run:
             "profile": profile or "",
             "directory": str(self.place.directory),
             "node": self.place.node,
+            **(before + Figures(attempts=1, cost_is_partial=True)).as_row(),  # what stays if this process is killed
         }
         self.table.put(task, {**self.table.row(task), **now})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_HOME = Path(tempfile.mkdtemp(prefix="ccs-tests-"))
+HOME = Path(tempfile.mkdtemp(prefix="ccs-tests-"))
 
 
 def _isolate() -> None:
@@ -18,17 +18,15 @@ def _isolate() -> None:
     for name in [n for n in os.environ if n.startswith(foreign) or n.endswith(("_KEY", "_TOKEN"))]:
         del os.environ[name]
     os.environ |= {
-        "HOME": str(_HOME),
-        "PREFECT_HOME": str(_HOME / "prefect"),
-        "CCS_HOME": str(_HOME / "ccs"),
+        "HOME": str(HOME),
+        "PREFECTHOME": str(HOME / "prefect"),
+        "CCSHOME": str(HOME / "ccs"),
         "PYTHONTZPATH": "",
-        "GIT_CONFIG_GLOBAL": str(_HOME / "gitconfig"),
+        "GIT_CONFIG_GLOBAL": str(HOME / "gitconfig"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
     }
-    (_HOME / "gitconfig").write_text(
-        "[user]\n\tname = test\n\temail = test@localhost\n[init]\n\tdefaultBranch = main\n"
-    )
+    (HOME / "gitconfig").write_text("[user]\n\tname = test\n\temail = test@localhost\n[init]\n\tdefaultBranch = main\n")
 
 
 _isolate()
@@ -39,7 +37,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session", autouse=True)
 def _remove_home() -> Iterator[None]:
     yield
-    shutil.rmtree(_HOME, ignore_errors=True)
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,17 @@ def test_an_attempt_goes_on_with_what_the_one_before_did(server: Server, profile
     assert git(repository, "log", "--format=%s", "-1").startswith("nightly/a")
 
 
+def test_a_transcript_that_cannot_be_written_costs_no_task_and_is_told(
+    server: Server, profile: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCS_HOME", str(tmp_path / "ccs"))
+    (tmp_path / "ccs").mkdir()
+    (tmp_path / "ccs" / "runs").write_text("a file where the folder of the transcripts should be")
+    state = run(profile, repository, task("a", {"text": "hello"}, commit_on_success=False))
+    assert state.is_completed(), state.message
+    server.logs(state, until="could not be written after line 0: Not a directory")
+
+
 def test_a_failed_gate_goes_back_to_the_session_until_it_is_fixed(
     server: Server, profile: str, repository: Path
 ) -> None:

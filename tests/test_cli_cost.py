@@ -90,6 +90,11 @@ def test_other_forms_of_output(ccs: Cli, job: str, leave: Leave) -> None:
     assert "estimated: true" in ccs.ok("cost", "--job", job, "--output", "yaml").out
 
 
+def test_without_a_word_it_is_the_cost_of_all_jobs(ccs: Cli, job: str, leave: Leave) -> None:
+    leave({})
+    assert job in ccs.ok("cost").out
+
+
 def test_since_ends_the_ledger(ccs: Cli, job: str, leave: Leave) -> None:
     leave({"started": (NOW - timedelta(days=3)).isoformat(), "cost_usd": 7}, {"task": "two"})
     assert costs(ccs, job) == {job: 7.25}

@@ -204,6 +204,8 @@ def test_nothing_survives_whatever_is_killed(machine: Machine, victim: str, stat
     os.kill({"claude": claude, "guard": guard, "run": parent(guard)}[victim], 9)
     until(lambda: machine.json("ccs", "runs", "get", run)["status"] == status)
     until(lambda: not processes_with(mark), 20)
+    (row,) = machine.json("ccs", "runs", "get", run)["tasks"]
+    assert (row["attempts"], row["cost_is_partial"]) == (1, True)
 
 
 def test_no_secret_is_anywhere_but_in_claudes_environment(machine: Machine) -> None:
