@@ -24,7 +24,7 @@ from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes, refusal
 from ccs.flows.git.worktree import prepare_held
-from ccs.flows.leftovers import journal_file, recover_directory
+from ccs.flows.leftovers import journal_file, recover_working_tree
 from ccs.flows.outcome import Outcome
 from ccs.flows.results import is_over
 from ccs.flows.spec import Job, Task, slug
@@ -48,10 +48,12 @@ class _Group:
 class Place:
     """Where the tasks of a run work. To be used as a context manager: it holds the directory meanwhile."""
 
-    def __init__(self, job: Job, run_id: str, directory: Path, commits: bool, held: ExitStack, log: Log) -> None:
+    def __init__(
+        self, job: Job, run_id: str, directory: Path, commits_to: Repository | None, held: ExitStack, log: Log
+    ) -> None:
         self.job, self.run_id, self.directory, self.log = job, run_id, directory, log
         self.node = node_name()
-        self._commits = commits
+        self._commits_to = commits_to
         self._held = held
         self._lock = threading.Lock()
         self._group: _Group | None = None
@@ -64,6 +66,7 @@ class Place:
         """
         spec = job.working_directory
         path = checked_directory(spec)
+        hold: Hold | None = None
         try:
             with ExitStack() as stack:
                 if spec.worktree.enabled:
@@ -75,14 +78,15 @@ class Place:
                     log.info("%s worktree %s on branch %s", word, made.top, made.branch or "none: detached HEAD")
                     path = made.path
                 repository = Repository.at(path) if spec.require_git else Repository.find(path)
-                commits = repository is not None and any(task.commit_on_success for task in due)
-                if repository is not None and not spec.worktree.enabled:
-                    stack.callback(Hold.take(path).release)
-                if repository is not None and commits:
-                    _take_turn(repository, path, stack, log)
-                    if not journal_file(run_id).exists():  # else its own tasks left it so, to go on
-                        _check_clean(path, spec.allow_dirty or spec.worktree.enabled, log)
-                return cls(job, run_id, path, commits, stack.pop_all(), log)
+                commits_to = repository if any(task.commit_on_success for task in due) else None
+                if commits_to:
+                    _take_turn(commits_to, path, stack, log)
+                if repository is not None and hold is None:  # after its turn, or it kept others from cleaning up
+                    hold = Hold.take(path)
+                    stack.callback(hold.release)
+                if commits_to and not journal_file(run_id).exists():  # else its own tasks left it so, to go on
+                    _check_clean(commits_to, hold, spec.allow_dirty or spec.worktree.enabled, log)
+                return cls(job, run_id, path, commits_to, stack.pop_all(), log)
         except GitError as error:
             raise WorkplaceError(str(error)) from None
 
@@ -99,9 +103,15 @@ class Place:
         with self._lock:
             if self._group is None:
                 try:
-                    if Repository.find(self.directory) is None:
+                    found = Repository.find(self.directory)
+                    if self._commits_to and (found is None or found.git_dir != self._commits_to.git_dir):
+                        raise WorkplaceError(
+                            f"{self.directory} is not the working tree any more that the run began in: a task removed "
+                            "or replaced its .git. Put it back, or move the files away"
+                        )
+                    if found is None:
                         return
-                    entry = self._entry(task) if self._commits else None
+                    entry = self._entry(task) if self._commits_to else None
                     snapshot = entry.snapshot if entry else Snapshot.take(self.directory)
                     self._group = _Group(snapshot, entry, set(), [])
                 except GitError as error:
@@ -168,9 +178,16 @@ class Place:
             done: Committed = commit(group.snapshot, origin, self.job.commit_author)
         except GitError as error:
             self.log.error("%s", error)
-            kept = _put_aside(entry)
-            words = f"{error}" + (f"; {kept}" if kept else "")
-            return [o.failed(Reason.COMMIT, words) if o.task.commit_on_success else o for o in group.ended]
+            try:
+                kept = _put_aside(entry)
+            except GitError as second:
+                raise GitError(f"{error}; {second}") from None
+            if kept:
+                self.log.warning("%s", kept)
+            return [
+                replace(o.failed(Reason.COMMIT, str(error)) if o.task.commit_on_success else o, aside=kept)
+                for o in group.ended
+            ]
         if done.sentence:
             self.log.info("%s", done.sentence)
         made = ", ".join([*done.own, *([done.id] if done.id else [])])
@@ -182,9 +199,9 @@ class Place:
             return group.ended
         self.log.warning("%s", kept)
         beside = ", ".join(o.task.name for o in failed)
-        lost = f"what it changed cannot be told from what {beside} changed at the same time and failed: {kept}"
+        lost = f"what it changed cannot be told from what {beside} changed at the same time, which failed"
         return [
-            o.failed(Reason.COMMIT, lost) if o.ok and o.task.commit_on_success else replace(o, aside=kept)
+            replace(o.failed(Reason.COMMIT, lost) if o.ok and o.task.commit_on_success else o, aside=kept)
             for o in group.ended
         ]
 
@@ -205,13 +222,11 @@ def _put_aside(entry: journal.Entry) -> str:
     return done.sentence if done else ""
 
 
-def _check_clean(path: Path, may_be_dirty: bool, log: Log) -> None:
+def _check_clean(repository: Repository, hold: Hold | None, may_be_dirty: bool, log: Log) -> None:
     """Raise WorkplaceError for uncommitted changes; what a run left that is over is set aside first."""
-    if refusal(path) is None:
-        return
-    for sentence in recover_directory(path, is_over):
+    for sentence in recover_working_tree(repository, is_over, hold):
         log.warning("%s", sentence)
-    if not may_be_dirty and (problem := refusal(path)):
+    if not may_be_dirty and (problem := refusal(repository.directory)):
         raise WorkplaceError(problem)
 
 

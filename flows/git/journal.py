@@ -59,7 +59,7 @@ def begin(file: Path, snapshot: Snapshot, run_id: str, task: str) -> Entry:
 
     Raises GitError when it cannot be written, or when the directory is being cleaned up.
     """
-    repository = Repository.at(Path(snapshot.directory))
+    repository = snapshot.repository
     hold = Hold.take(Path(snapshot.directory), kind="task")
     ref = ""
     try:
@@ -102,7 +102,7 @@ def recover(file: Path, own: Hold | None = None) -> Recovered | None:
         file.unlink(missing_ok=True)
         gone = f"{whose} was killed, and its directory {shown(directory)} is gone"
         return Recovered(run_id, task, snapshot.directory, None, False, gone)
-    with Alone(Repository.at(directory), own) as alone:
+    with Alone(snapshot.repository, own) as alone:
         if not alone:
             busy = f"what {whose} left in {shown(directory)} stays there for now: another run works there"
             return Recovered(run_id, task, snapshot.directory, None, True, busy)
@@ -153,7 +153,7 @@ def _protect(repository: Repository, snapshot: Snapshot) -> str:
 def _forget(snapshot: Snapshot, ref: str) -> None:
     if ref.startswith(_REFS) and Path(snapshot.directory).is_dir():
         with contextlib.suppress(GitError):  # at worst, some objects are kept for nothing
-            Repository.at(Path(snapshot.directory)).git("update-ref", "-d", ref)
+            snapshot.repository.git("update-ref", "-d", ref)
 
 
 def _write(file: Path, text: str) -> None:
