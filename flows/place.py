@@ -6,7 +6,7 @@ committed together when the last of them has ended, and only if all of them have
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from logging import Logger, LoggerAdapter
@@ -25,7 +25,7 @@ from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes, refusal
 from ccs.flows.git.worktree import prepare_held
 from ccs.flows.leftovers import journal_file, recover_working_tree
-from ccs.flows.outcome import Outcome
+from ccs.flows.outcome import Outcome, Row
 from ccs.flows.results import is_over
 from ccs.flows.spec import Job, Task, slug
 from ccs.flows.workplace import WorkplaceError, checked_directory, node_name
@@ -49,20 +49,28 @@ class Place:
     """Where the tasks of a run work. To be used as a context manager: it holds the directory meanwhile."""
 
     def __init__(
-        self, job: Job, run_id: str, directory: Path, commits_to: Repository | None, held: ExitStack, log: Log
+        self,
+        job: Job,
+        run_id: str,
+        directory: Path,
+        commits_to: Repository | None,
+        earlier: Mapping[str, Row],
+        held: ExitStack,
+        log: Log,
     ) -> None:
         self.job, self.run_id, self.directory, self.log = job, run_id, directory, log
         self.node = node_name()
-        self._commits_to = commits_to
+        self._commits_to, self._earlier = commits_to, earlier
         self._held = held
         self._lock = threading.Lock()
         self._group: _Group | None = None
 
     @classmethod
-    def open(cls, job: Job, due: Sequence[Task], run_id: str, log: Log) -> Self:
+    def open(cls, job: Job, due: Sequence[Task], run_id: str, earlier: Mapping[str, Row], log: Log) -> Self:
         """The place for a run of the tasks `due`; waits for its turn where another run works and commits.
 
-        Raises WorkplaceError when the directory cannot be used as the job wants it.
+        `earlier` has by task id what the run did before a usage limit interrupted it. Raises WorkplaceError when the
+        directory cannot be used as the job wants it.
         """
         spec = job.working_directory
         path = checked_directory(spec)
@@ -86,7 +94,7 @@ class Place:
                     stack.callback(hold.release)
                 if commits_to and not journal_file(run_id).exists():  # else its own tasks left it so, to go on
                     _check_clean(commits_to, hold, spec.allow_dirty or spec.worktree.enabled, log)
-                return cls(job, run_id, path, commits_to, stack.pop_all(), log)
+                return cls(job, run_id, path, commits_to, earlier, stack.pop_all(), log)
         except GitError as error:
             raise WorkplaceError(str(error)) from None
 
@@ -113,7 +121,7 @@ class Place:
                         return
                     entry = self._entry(task) if self._commits_to else None
                     snapshot = entry.snapshot if entry else Snapshot.take(self.directory)
-                    self._group = _Group(snapshot, entry, set(), [])
+                    self._group = _Group(snapshot, entry, set(), self._ended(entry))
                 except GitError as error:
                     raise WorkplaceError(str(error)) from None
             self._group.running.add(task.id)
@@ -123,6 +131,12 @@ class Place:
         file = journal_file(self.run_id)
         found = journal.resume(file)
         return found or journal.begin(file, Snapshot.take(self.directory), self.run_id, task.name)
+
+    def _ended(self, entry: journal.Entry | None) -> list[Outcome]:
+        """The tasks of an interrupted group that have ended: what becomes of their changes is yet to be decided."""
+        tasks = {task.id: task for task in self.job.tasks}
+        ids = entry.ended if entry else ()
+        return [Outcome.read(tasks[id_], self._earlier[id_]) for id_ in ids if id_ in tasks and id_ in self._earlier]
 
     def changed(self) -> list[str]:
         """The files that were changed since the task, or one beside it, began; GitError."""
@@ -144,9 +158,18 @@ class Place:
             if group.running:
                 return [outcome]
             if any(o.waits_until for o in group.ended):
-                return [outcome]  # it goes on in these files
+                return [self._interrupted(group, outcome)]
             self._group = None
             return self._settled(group)
+
+    def _interrupted(self, group: _Group, last: Outcome) -> Outcome:
+        """The run goes on in these files later, with those of the group that have no end yet."""
+        if group.entry:
+            try:
+                group.entry.interrupt(tuple(o.task.id for o in group.ended if not o.waits_until))
+            except GitError as error:
+                return last.noted(str(error))
+        return last
 
     def _settled(self, group: _Group) -> list[Outcome]:
         if group.entry is None:
@@ -171,7 +194,7 @@ class Place:
             job=self.job.name,
             task=names,
             run=self.run_id,
-            session=", ".join(o.report.session_id for o in group.ended if o.report),
+            session=", ".join(o.session_id for o in group.ended if o.session_id),
             result=report.text if report and len(group.ended) == 1 else "",
         )
         try:
