@@ -14,7 +14,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from ccs.blocks.env import EMPTY
 from ccs.flows import results
-from ccs.flows.outcome import NOT_RUN, SKIPPED, Row, blank, kept
+from ccs.flows.outcome import NOT_RUN, OK, RUNNING, SKIPPED, WAITING, Row, blank, kept
 from ccs.flows.place import Place
 from ccs.flows.plan import Plan
 from ccs.flows.run import Run
@@ -38,8 +38,8 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
     try:
         chosen = select(job, only)
         done = _done(job, continues)
-        due = [t for t in chosen if not _is_done(done.get(t.id))]
-        place = Place.open(job, [t for t in due if t.enabled], str(flow_run.id), logger)
+        due = _due(job, chosen, done)
+        place = Place.open(job, [t for t in due if t.enabled], str(flow_run.id), done, logger)
     except WorkplaceError as problem:
         logger.error("%s", problem)
         return Failed(message=str(problem))
@@ -90,11 +90,21 @@ def _done(job: Job, continues: str) -> dict[str, Row]:
         raise WorkplaceError(
             f"run {continues} of job {job.name!r} left no results to continue: restart it from its start"
         )
-    return {row["id"]: kept(row, continues) for row in found if "id" in row and _is_done(row)}
+    return {row["id"]: kept(row, continues) for row in found if "id" in row and row["verdict"] == OK}
 
 
-def _is_done(row: Row | None) -> bool:
-    return row is not None and row["verdict"] == "ok"
+def _due(job: Job, chosen: list[Task], done: dict[str, Row]) -> list[Task]:
+    """The tasks to run: all that have not succeeded; after a usage limit only those that have not ended."""
+    verdicts = {t.id: done[t.id]["verdict"] if t.id in done else NOT_RUN for t in chosen}
+    if WAITING not in verdicts.values():
+        return [t for t in chosen if verdicts[t.id] != OK]
+    stopped = job.on_failure == "stop" and any(map(_is_failure, verdicts.values()))
+    wanted = (WAITING, RUNNING) if stopped else (WAITING, RUNNING, NOT_RUN)
+    return [t for t in chosen if verdicts[t.id] in wanted]
+
+
+def _is_failure(verdict: str) -> bool:
+    return verdict not in (OK, SKIPPED, NOT_RUN, WAITING, RUNNING)
 
 
 def _first_row(spec: Task) -> Row:
@@ -123,7 +133,7 @@ def _run_tasks(due: Sequence[Task], run: Run) -> None:
     for spec in due:
         if not spec.enabled:
             skip_task(spec, return_state=True)
-    plan = Plan(run.job, [t for t in due if t.enabled], dict.fromkeys(run.kept, True))
+    plan = Plan(run.job, [t for t in due if t.enabled], run.ended_before(due))
     ended: SimpleQueue[tuple[Task, PrefectFuture[Any]]] = SimpleQueue()
     try:
         while True:
@@ -162,18 +172,20 @@ def _take(plan: Plan, run: Run, spec: Task, future: PrefectFuture[Any]) -> None:
     if outcome.waits_until:
         plan.halt()  # what is running goes on, then the run waits
     plan.ended(spec, outcome.ok)
+    for other in list(run.outcomes.values()):
+        if not other.ok:  # also one beside this one, which could not be committed in the end
+            plan.failed(other.task.name)
 
 
 def _final_state(chosen: list[Task], run: Run) -> State[None]:
-    outcomes = run.outcomes.values()
-    failed = [o for o in outcomes if not o.ok]
-    due = [t for t in chosen if t.enabled]
-    ok = len(outcomes) - len(failed) + len(run.kept)
-    partial = any(o.figures.cost_is_partial for o in outcomes)
-    cost = sum(o.figures.cost_usd for o in outcomes)
-    done = f"{ok} of {len(due)} tasks ok, estimated {'at least ' if partial else ''}${cost:.4f}"
+    rows = [run.table.row(t) for t in chosen if t.enabled]
+    failed = [row for row in rows if _is_failure(row["verdict"])]
+    ok = sum(row["verdict"] in (OK, SKIPPED) for row in rows)
+    at_least = "at least " if any(row["cost_is_partial"] for row in rows) else ""
+    done = f"{ok} of {len(rows)} tasks ok, estimated {at_least}${sum(row['cost_usd'] for row in rows):.4f}"
     if failed:
-        return Failed(message="; ".join(f"{o.task.name} failed, {o.sentence}" for o in failed) + f" ({done})")
-    if run.time_left <= 0 and ok < len(due):
+        named = "; ".join(f"{row['task']} failed, {row['verdict']}: {row['detail']}" for row in failed)
+        return Failed(message=f"{named} ({done})")
+    if run.time_left <= 0 and ok < len(rows):
         return Failed(message=f"timeout: the run's {run.job.timeout} s were over before every task had run ({done})")
     return Completed(message=done)

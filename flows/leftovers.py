@@ -7,6 +7,7 @@ from pathlib import Path
 from ccs.flows.git import journal
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
+from ccs.flows.git.repository import Repository
 from ccs.flows.workplace import state_folder
 
 
@@ -27,12 +28,12 @@ def recover(run_id: str, own: Hold | None = None) -> str:
     return done.sentence if done else ""
 
 
-def runs_in(directory: Path) -> Iterator[str]:
-    """The runs that have begun something in a directory and not ended it: the killed, and those that wait to go on."""
+def runs_in(repository: Repository) -> Iterator[str]:
+    """The runs that began something in a working tree and did not end it: the killed, and those that wait to go on."""
     for file in state_folder().glob("runs/*/open.json"):
         try:
-            stored = json.loads(file.read_text())["snapshot"]["directory"]
+            stored = json.loads(file.read_text())["snapshot"]["git_dir"]
         except (OSError, ValueError, KeyError, TypeError):
             continue  # gone meanwhile, or nothing of ours
-        if stored == str(directory):
+        if stored == str(repository.git_dir):
             yield file.parent.name

@@ -11,11 +11,12 @@ from ccs.flows.spec import Task
 Row = dict[str, Any]
 """One task in the run's table; the command line reads it back."""
 
+OK = str(Reason.OK)
 SKIPPED = "skipped"
 NOT_RUN = "not_run"
 RUNNING = "running"
 WAITING = "waiting"
-"""What stands in place of a verdict where there is none."""
+"""What stands in place of a verdict where there is none; OK is one."""
 
 Cause = Literal["first", "retry", "fix", "reset", "budget"]
 """Why an attempt was made; `reset` goes on after a usage limit, `budget` after a share of the budget was used up."""
@@ -98,6 +99,14 @@ class Outcome:
     commit: str = ""
     aside: str = ""
     notes: tuple[str, ...] = ()
+    found: Row | None = None
+    """The row of a task that ended before a usage limit interrupted the run; its attempts are not here then."""
+
+    @classmethod
+    def read(cls, task: Task, found: Row) -> Self:
+        """The outcome that a row tells of."""
+        verdict, place = Verdict(Reason(found["verdict"]), found["detail"]), Path(found["directory"])
+        return cls(task=task, verdict=verdict, node=found["node"], directory=place, output=found["output"], found=found)
 
     @property
     def ok(self) -> bool:
@@ -118,6 +127,11 @@ class Outcome:
         """What the task took in this run."""
         return sum((Figures.of(attempt.report) for attempt in self.attempts), self.earlier)
 
+    @property
+    def session_id(self) -> str:
+        """The session of the last attempt; empty without one."""
+        return self.report.session_id if self.report else str((self.found or {}).get("session_id", ""))
+
     def failed(self, reason: Reason, detail: str) -> "Outcome":
         """The same with another verdict."""
         return replace(self, verdict=Verdict(reason, detail))
@@ -131,11 +145,14 @@ def row(outcome: Outcome) -> Row:
     """The task's row in the run's table."""
     report, spec = outcome.report, outcome.task
     verdict = WAITING if outcome.waits_until else SKIPPED if outcome.is_skipped else str(outcome.verdict.reason)
+    if outcome.found:  # only what became of its changes is new
+        new = {"verdict": verdict, "detail": outcome.verdict.detail, "commit": outcome.commit, "aside": outcome.aside}
+        return {**outcome.found, **new}
     return blank(spec, verdict, outcome.verdict.detail) | {
         **outcome.figures.as_row(),
         "profile": outcome.profile,
         "model": ", ".join(report.models) if report and report.models else spec.model,
-        "session_id": report.session_id if report else "",
+        "session_id": outcome.session_id,
         "transcript": str(report.transcript or "") if report else "",
         "directory": str(outcome.directory),
         "changed": len(outcome.changed),

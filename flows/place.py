@@ -6,7 +6,7 @@ committed together when the last of them has ended, and only if all of them have
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from logging import Logger, LoggerAdapter
@@ -25,7 +25,7 @@ from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes, refusal
 from ccs.flows.git.worktree import prepare_held
 from ccs.flows.leftovers import journal_file, recover, runs_in
-from ccs.flows.outcome import Outcome
+from ccs.flows.outcome import Outcome, Row
 from ccs.flows.results import is_over
 from ccs.flows.spec import Job, Task, slug
 from ccs.flows.workplace import WorkplaceError, checked_directory, node_name
@@ -48,22 +48,33 @@ class _Group:
 class Place:
     """Where the tasks of a run work. To be used as a context manager: it holds the directory meanwhile."""
 
-    def __init__(self, job: Job, run_id: str, directory: Path, commits: bool, held: ExitStack, log: Log) -> None:
+    def __init__(
+        self,
+        job: Job,
+        run_id: str,
+        directory: Path,
+        commits_to: Repository | None,
+        earlier: Mapping[str, Row],
+        held: ExitStack,
+        log: Log,
+    ) -> None:
         self.job, self.run_id, self.directory, self.log = job, run_id, directory, log
         self.node = node_name()
-        self._commits = commits
+        self._commits_to, self._earlier = commits_to, earlier
         self._held = held
         self._lock = threading.Lock()
         self._group: _Group | None = None
 
     @classmethod
-    def open(cls, job: Job, due: Sequence[Task], run_id: str, log: Log) -> Self:
+    def open(cls, job: Job, due: Sequence[Task], run_id: str, earlier: Mapping[str, Row], log: Log) -> Self:
         """The place for a run of the tasks `due`; waits for its turn where another run works and commits.
 
-        Raises WorkplaceError when the directory cannot be used as the job wants it.
+        `earlier` has by task id what the run did before a usage limit interrupted it. Raises WorkplaceError when the
+        directory cannot be used as the job wants it.
         """
         spec = job.working_directory
         path = checked_directory(spec)
+        hold: Hold | None = None
         try:
             with ExitStack() as stack:
                 if spec.worktree.enabled:
@@ -75,15 +86,15 @@ class Place:
                     log.info("%s worktree %s on branch %s", word, made.top, made.branch or "none: detached HEAD")
                     path = made.path
                 repository = Repository.at(path) if spec.require_git else Repository.find(path)
-                commits = repository is not None and any(task.commit_on_success for task in due)
-                if repository is not None and not spec.worktree.enabled:
+                commits_to = repository if any(task.commit_on_success for task in due) else None
+                if commits_to:
+                    _take_turn(commits_to, path, stack, log)
+                if repository is not None and hold is None:  # after its turn, or it kept others from cleaning up
                     hold = Hold.take(path)
                     stack.callback(hold.release)
-                if repository is not None and commits:
-                    _take_turn(repository, path, stack, log)
-                    if not journal_file(run_id).exists():  # else its own tasks left it so, to go on
-                        _check_clean(path, hold, spec.allow_dirty or spec.worktree.enabled, log)
-                return cls(job, run_id, path, commits, stack.pop_all(), log)
+                if commits_to and not journal_file(run_id).exists():  # else its own tasks left it so, to go on
+                    _check_clean(commits_to, hold, spec.allow_dirty or spec.worktree.enabled, log)
+                return cls(job, run_id, path, commits_to, earlier, stack.pop_all(), log)
         except GitError as error:
             raise WorkplaceError(str(error)) from None
 
@@ -100,11 +111,17 @@ class Place:
         with self._lock:
             if self._group is None:
                 try:
-                    if Repository.find(self.directory) is None:
+                    found = Repository.find(self.directory)
+                    if self._commits_to and (found is None or found.git_dir != self._commits_to.git_dir):
+                        raise WorkplaceError(
+                            f"{self.directory} is not the working tree any more that the run began in: a task removed "
+                            "or replaced its .git. Put it back, or move the files away"
+                        )
+                    if found is None:
                         return
-                    entry = self._entry(task) if self._commits else None
+                    entry = self._entry(task) if self._commits_to else None
                     snapshot = entry.snapshot if entry else Snapshot.take(self.directory)
-                    self._group = _Group(snapshot, entry, set(), [])
+                    self._group = _Group(snapshot, entry, set(), self._ended(entry))
                 except GitError as error:
                     raise WorkplaceError(str(error)) from None
             self._group.running.add(task.id)
@@ -114,6 +131,12 @@ class Place:
         file = journal_file(self.run_id)
         found = journal.resume(file)
         return found or journal.begin(file, Snapshot.take(self.directory), self.run_id, task.name)
+
+    def _ended(self, entry: journal.Entry | None) -> list[Outcome]:
+        """The tasks of an interrupted group that have ended: what becomes of their changes is yet to be decided."""
+        tasks = {task.id: task for task in self.job.tasks}
+        ids = entry.ended if entry else ()
+        return [Outcome.read(tasks[id_], self._earlier[id_]) for id_ in ids if id_ in tasks and id_ in self._earlier]
 
     def changed(self) -> list[str]:
         """The files that were changed since the task, or one beside it, began; GitError."""
@@ -135,9 +158,18 @@ class Place:
             if group.running:
                 return [outcome]
             if any(o.waits_until for o in group.ended):
-                return [outcome]  # it goes on in these files
+                return [self._interrupted(group, outcome)]
             self._group = None
             return self._settled(group)
+
+    def _interrupted(self, group: _Group, last: Outcome) -> Outcome:
+        """The run goes on in these files later, with those of the group that have no end yet."""
+        if group.entry:
+            try:
+                group.entry.interrupt(tuple(o.task.id for o in group.ended if not o.waits_until))
+            except GitError as error:
+                return last.noted(str(error))
+        return last
 
     def _settled(self, group: _Group) -> list[Outcome]:
         if group.entry is None:
@@ -162,16 +194,23 @@ class Place:
             job=self.job.name,
             task=names,
             run=self.run_id,
-            session=", ".join(o.report.session_id for o in group.ended if o.report),
+            session=", ".join(o.session_id for o in group.ended if o.session_id),
             result=report.text if report and len(group.ended) == 1 else "",
         )
         try:
             done: Committed = commit(group.snapshot, origin, self.job.commit_author)
         except GitError as error:
             self.log.error("%s", error)
-            kept = _put_aside(entry)
-            words = f"{error}" + (f"; {kept}" if kept else "")
-            return [o.failed(Reason.COMMIT, words) if o.task.commit_on_success else o for o in group.ended]
+            try:
+                kept = _put_aside(entry)
+            except GitError as second:
+                raise GitError(f"{error}; {second}") from None
+            if kept:
+                self.log.warning("%s", kept)
+            return [
+                replace(o.failed(Reason.COMMIT, str(error)) if o.task.commit_on_success else o, aside=kept)
+                for o in group.ended
+            ]
         if done.sentence:
             self.log.info("%s", done.sentence)
         made = ", ".join([*done.own, *([done.id] if done.id else [])])
@@ -183,9 +222,9 @@ class Place:
             return group.ended
         self.log.warning("%s", kept)
         beside = ", ".join(o.task.name for o in failed)
-        lost = f"what it changed cannot be told from what {beside} changed at the same time and failed: {kept}"
+        lost = f"what it changed cannot be told from what {beside} changed at the same time, which failed"
         return [
-            o.failed(Reason.COMMIT, lost) if o.ok and o.task.commit_on_success else replace(o, aside=kept)
+            replace(o.failed(Reason.COMMIT, lost) if o.ok and o.task.commit_on_success else o, aside=kept)
             for o in group.ended
         ]
 
@@ -206,25 +245,27 @@ def _put_aside(entry: journal.Entry) -> str:
     return done.sentence if done else ""
 
 
-def _check_clean(path: Path, own: Hold, may_be_dirty: bool, log: Log) -> None:
+def _check_clean(repository: Repository, own: Hold | None, may_be_dirty: bool, log: Log) -> None:
     """Raise WorkplaceError for uncommitted changes; what a run left that is over is set aside first.
 
     Also where changes are allowed: what a task left that was killed is no state to start from.
     """
     waiting = []
-    for run_id in runs_in(path):
+    for run_id in runs_in(repository):
         if not is_over(run_id):
             waiting.append(run_id)
         elif sentence := recover(run_id, own):
             log.warning("%s", sentence)
-    if may_be_dirty or not (problem := refusal(path)):
+    if not (problem := refusal(repository.directory)):
         return
     if waiting:
         raise WorkplaceError(
-            f"working directory {path} holds what run {', '.join(waiting)} has changed so far, which waits and goes on "
-            "there: run this job after it, end it with `ccs runs stop`, or give the job a worktree"
+            f"working directory {repository.directory} holds what run {', '.join(waiting)} has changed so far, which "
+            "waits and goes on there: run this job after it, end it with `ccs runs stop`, or give the job a worktree "
+            "of its own"
         )
-    raise WorkplaceError(problem)
+    if not may_be_dirty:
+        raise WorkplaceError(problem)
 
 
 def _take_turn(repository: Repository, path: Path, stack: ExitStack, log: Log) -> None:

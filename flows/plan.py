@@ -38,6 +38,12 @@ class Plan:
         if not ok and self._job.on_failure == "stop":
             self._halted = True
 
+    def failed(self, name: str) -> None:
+        """A task that had ended well has failed after all."""
+        self._ended[name] = False
+        if self._job.on_failure == "stop":
+            self._halted = True
+
     def halt(self) -> None:
         """Start nothing any more."""
         self._halted = True

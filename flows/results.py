@@ -6,6 +6,7 @@ is done already.
 
 import json
 import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -22,6 +23,8 @@ from prefect.exceptions import ObjectNotFound
 from ccs.flows.outcome import Row
 from ccs.flows.spec import Job, Task, run_table_key
 
+_POLL = 0.5
+
 
 def read_rows(job: str, run_id: str) -> list[Row]:
     """The rows that a run of the job has left so far; none when it never came to its tasks."""
@@ -34,16 +37,23 @@ def read_rows(job: str, run_id: str) -> list[Row]:
     return [row for row in rows if isinstance(row, dict)]
 
 
-def is_over(run_id: str) -> bool:
-    """Whether a run has ended for good, as far as the server can be asked; one that is gone has."""
+def is_over(run_id: str, patience: float = 30.0) -> bool:
+    """Whether a run has ended for good, as far as the server can be asked; one that is gone has.
+
+    `patience` is in seconds: when a run's process dies, its node needs a moment to tell the server.
+    """
+    deadline = time.monotonic() + patience
     try:
         with get_client(sync_client=True) as client:
-            state = client.read_flow_run(UUID(run_id)).state
+            while (state := client.read_flow_run(UUID(run_id)).state) and not state.is_final():
+                if not (state.is_running() or state.is_cancelling()) or time.monotonic() > deadline:
+                    return False
+                time.sleep(_POLL)
     except ObjectNotFound:
         return True
     except (httpx.HTTPError, ValueError):
         return False
-    return state is not None and state.is_final()
+    return state is not None
 
 
 class RunTable:

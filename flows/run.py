@@ -9,7 +9,7 @@ from typing import Any, Self
 from ccs.flows.budget import Budget
 from ccs.flows.claude.request import Request
 from ccs.flows.claude.stop import Stop
-from ccs.flows.outcome import RUNNING, WAITING, Figures, Outcome, Row, row
+from ccs.flows.outcome import NOT_RUN, OK, RUNNING, SKIPPED, WAITING, Figures, Outcome, Row, row
 from ccs.flows.place import Place
 from ccs.flows.results import RunTable
 from ccs.flows.spec import Job, Task
@@ -26,7 +26,7 @@ class Run:
         self.outcomes: dict[str, Outcome] = {}  # by task id; of this execution
         earlier = list(rows)
         self.table = RunTable(job, run_id, earlier)
-        self.kept = {task.name: found["output"] for task, found in earlier if found["verdict"] == "ok"}
+        self.kept = {task.name: found["output"] for task, found in earlier if found["verdict"] == OK}
         self.budget = Budget(
             job, run_id=run_id, job_id=job_id, spent={task.name: found["cost_usd"] for task, found in earlier}
         )
@@ -59,6 +59,12 @@ class Run:
         """When the first of the tasks that wait for a usage limit is to go on."""
         due = [outcome.waits_until for outcome in self.outcomes.values() if outcome.waits_until]
         return datetime.fromtimestamp(min(due), UTC) if due else None
+
+    def ended_before(self, due: Iterable[Task]) -> dict[str, bool]:
+        """By name whether the tasks succeeded that ended before this execution and are not due again."""
+        again = {task.name for task in due}
+        rows = (row for row in self.table.rows() if row["task"] not in again and row["verdict"] != NOT_RUN)
+        return {row["task"]: row["verdict"] in (OK, SKIPPED) for row in rows}
 
     def interrupted(self, task: Task) -> Row | None:
         """The row of the task's part before this execution, when it was interrupted by a usage limit or a crash."""

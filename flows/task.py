@@ -93,8 +93,10 @@ def _outcome(spec: Task, run: Run) -> Outcome:
             output=last.output if last and ended.verdict.ok else None,
         )
         *others, own = run.place.leave(outcome)
-    for other in others:
-        run.ended(other)  # what became of its changes is known only now
+    for other in others:  # what became of its changes is known only now
+        run.ended(other)
+        if other.attempts:
+            _publish(run, other)
     return own
 
 

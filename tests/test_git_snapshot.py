@@ -3,15 +3,21 @@
 import os
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from git_world import commit as committed_by_hand
 from git_world import git, repository, status, write
 
+from ccs.flows.git import journal
+from ccs.flows.git.aside import aside
 from ccs.flows.git.command import GitError, naming, run
+from ccs.flows.git.commit import commit
+from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes, dirty, refusal
+from ccs.flows.git.worktree import prepare
 
 
 @pytest.fixture
@@ -99,6 +105,19 @@ def test_no_git_repository_is_none_where_that_is_asked_for(repo: Path, tmp_path:
     assert (found.top, found.prefix) == (repo, "dir/")
     with pytest.raises(GitError, match=r"^here cannot be used: it is not inside a git repository"):
         Repository.at(tmp_path, "here")
+
+
+def test_a_directory_that_came_to_belong_to_another_repository_is_left_alone(repo: Path, tmp_path: Path) -> None:
+    tree = prepare(repo, "night", "main").top
+    snapshot = Snapshot.take(tree)
+    entry = journal.begin(tmp_path / "open.json", snapshot, "r", "t")
+    (tree / ".git").unlink()  # for git it is a folder of the main checkout then
+    write(repo, **{"a.txt": "changed by the user\n"})
+    for tries in (changes, partial(commit, origin=Origin("j", "t", "r")), partial(aside, run_id="r", task="t")):
+        with pytest.raises(GitError, match=r"Its \.git was removed or replaced"):
+            tries(snapshot)
+    entry.end()
+    assert status(repo) == " M a.txt"
 
 
 def test_without_git_it_is_said(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

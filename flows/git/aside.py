@@ -6,7 +6,6 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ccs.flows.git import locks
 from ccs.flows.git.busy import Hold
@@ -48,7 +47,7 @@ def aside(snapshot: Snapshot, run_id: str, task: str, hold: Hold | None = None) 
     be set aside. With the `hold` of the task, it is refused while other tasks work in the same directory. Raises
     GitError; the working tree is as it was then, unless it says otherwise.
     """
-    repository = Repository.at(Path(snapshot.directory))
+    repository = snapshot.repository
     if hold and not hold.is_alone():
         raise GitError(
             f"the changes of task {shown(task)} stay in {shown(snapshot.directory)}: "

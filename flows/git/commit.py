@@ -4,7 +4,6 @@ import contextlib
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from ccs.flows.git import locks, submodules
 from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, node_name, shown
@@ -55,14 +54,15 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
     commit that they change or that changes files, what they changed is committed, too. `author` is as in
     `Name <mail>`; left out, git's own. Raises GitError, with everything left uncommitted in the files.
     """
-    repository = Repository.at(Path(snapshot.directory))
+    repository = snapshot.repository
     with locks.changing(repository.common_dir):
         before = Snapshot.of(repository)
         wanted, left = _sorted_out(repository, snapshot, before)
         if not wanted:
             _unstage(repository, snapshot, before)
             return _result(repository, snapshot, before, None, (), left)
-        if problem := way_out(before):
+        if before.operation:
+            problem = way_out(before) if snapshot.operation else f"the task left a {before.operation} unfinished"
             raise GitError(f"the changes of task {shown(origin.task)} cannot be committed: {problem}")
         identity = _identity(repository, author)
         try:
@@ -218,8 +218,7 @@ def _commit(
                 )  # fmt: skip
             except GitTimeoutError as error:
                 raise GitError(
-                    f"{error}: a hook hangs, or the program that signs commits waits for a passphrase. "
-                    "The changes are uncommitted in the files"
+                    f"{error}: a hook hangs, or the program that signs commits waits for a passphrase"
                 ) from None
     new = repository.head
     if not said.ok and new == head:
@@ -235,7 +234,4 @@ def _refused(repository: Repository, said: Answer) -> GitError:
         return repository.failure("commit", said)
     lines = [shown(line) for line in (said.err + said.out).splitlines() if line.strip()][-10:]
     told = " | ".join(lines)[-1500:] or "it does not say why, as a hook does that ends with an error"
-    return GitError(
-        f"`git commit` was refused in {shown(repository.place)}, by a hook or by git: {told}. "
-        "The changes are uncommitted in the files"
-    )
+    return GitError(f"`git commit` was refused in {shown(repository.place)}, by a hook or by git: {told}")

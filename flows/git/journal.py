@@ -21,8 +21,12 @@ _VERSION = 1
 class Entry:
     """A task that is under way, in the journal; it has a share in the working tree until its end."""
 
-    def __init__(self, file: Path, snapshot: Snapshot, run_id: str, task: str, hold: Hold, ref: str) -> None:
+    def __init__(
+        self, file: Path, snapshot: Snapshot, run_id: str, task: str, hold: Hold, ref: str, ended: tuple[str, ...] = ()
+    ) -> None:
         self.snapshot = snapshot
+        self.ended = ended
+        """Ids of tasks whose changes since the snapshot are in the files, too, and that have ended."""
         self._file = file
         self._run_id = run_id
         self._task = task
@@ -32,6 +36,10 @@ class Entry:
     def aside(self) -> Aside | None:
         """Set aside what the task changed; GitError when other tasks work in the directory."""
         return aside(self.snapshot, self._run_id, self._task, self._hold)
+
+    def interrupt(self, ended: tuple[str, ...]) -> None:
+        """Keep for `resume` which tasks have ended; GitError when it cannot be written."""
+        _write(self._file, _text(self.snapshot, self._run_id, self._task, self._ref, ended))
 
     def end(self) -> None:
         """The task's changes are committed, set aside or meant to stay; a second time does nothing."""
@@ -59,14 +67,13 @@ def begin(file: Path, snapshot: Snapshot, run_id: str, task: str) -> Entry:
 
     Raises GitError when it cannot be written, or when the directory is being cleaned up.
     """
-    repository = Repository.at(Path(snapshot.directory))
+    repository = snapshot.repository
     hold = Hold.take(Path(snapshot.directory), kind="task")
     ref = ""
     try:
         if snapshot.files != snapshot.base or snapshot.staged != snapshot.base:
             ref = _protect(repository, snapshot)
-        stored = {"version": _VERSION, "run_id": run_id, "task": task, "ref": ref, "snapshot": snapshot.to_json()}
-        _write(file, json.dumps(stored))
+        _write(file, _text(snapshot, run_id, task, ref))
     except BaseException:
         _forget(snapshot, ref)
         hold.release()
@@ -83,7 +90,7 @@ def resume(file: Path) -> Entry | None:
     if stored is None:
         return None
     hold = Hold.take(Path(stored.snapshot.directory), kind="task")
-    return Entry(file, stored.snapshot, stored.run_id, stored.task, hold, stored.ref)
+    return Entry(file, stored.snapshot, stored.run_id, stored.task, hold, stored.ref, stored.ended)
 
 
 def recover(file: Path, own: Hold | None = None) -> Recovered | None:
@@ -100,9 +107,9 @@ def recover(file: Path, own: Hold | None = None) -> Recovered | None:
     whose = f"task {shown(task)} of run {shown(run_id)}"
     if not directory.is_dir():
         file.unlink(missing_ok=True)
-        gone = f"{whose} was killed, and its directory {shown(directory)} is gone"
+        gone = f"{whose} was interrupted, and its directory {shown(directory)} is gone"
         return Recovered(run_id, task, snapshot.directory, None, False, gone)
-    with Alone(Repository.at(directory), own) as alone:
+    with Alone(snapshot.repository, own) as alone:
         if not alone:
             busy = f"what {whose} left in {shown(directory)} stays there for now: another run works there"
             return Recovered(run_id, task, snapshot.directory, None, True, busy)
@@ -111,7 +118,7 @@ def recover(file: Path, own: Hold | None = None) -> Recovered | None:
         found = aside(snapshot, run_id, task)
         _forget(snapshot, ref)
         file.unlink(missing_ok=True)
-    sentence = f"{whose} was killed: {found.sentence}" if found else ""
+    sentence = f"{whose} was interrupted: {found.sentence}" if found else ""
     return Recovered(run_id, task, snapshot.directory, found, False, sentence)
 
 
@@ -121,6 +128,12 @@ class _Stored:
     run_id: str
     task: str
     ref: str
+    ended: tuple[str, ...]
+
+
+def _text(snapshot: Snapshot, run_id: str, task: str, ref: str, ended: tuple[str, ...] = ()) -> str:
+    stored = {"version": _VERSION, "run_id": run_id, "task": task, "ref": ref, "ended": ended}
+    return json.dumps({**stored, "snapshot": snapshot.to_json()})
 
 
 def _read(file: Path) -> _Stored | None:
@@ -133,7 +146,8 @@ def _read(file: Path) -> _Stored | None:
     try:
         stored = json.loads(text)
         snapshot = Snapshot.from_json(stored["snapshot"])
-        return _Stored(snapshot, str(stored["run_id"]), str(stored["task"]), str(stored["ref"]))
+        ended = tuple(map(str, stored.get("ended", ())))
+        return _Stored(snapshot, str(stored["run_id"]), str(stored["task"]), str(stored["ref"]), ended)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise GitError(f"journal {shown(file)} makes no sense: look into it, and delete it") from None
 
@@ -153,7 +167,7 @@ def _protect(repository: Repository, snapshot: Snapshot) -> str:
 def _forget(snapshot: Snapshot, ref: str) -> None:
     if ref.startswith(_REFS) and Path(snapshot.directory).is_dir():
         with contextlib.suppress(GitError):  # at worst, some objects are kept for nothing
-            Repository.at(Path(snapshot.directory)).git("update-ref", "-d", ref)
+            snapshot.repository.git("update-ref", "-d", ref)
 
 
 def _write(file: Path, text: str) -> None:

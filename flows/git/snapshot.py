@@ -93,6 +93,22 @@ class Snapshot:
     nested: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
     unmerged: tuple[str, ...] = ()
+    git_dir: str = ""
+    """The metadata of the working tree; empty when it is not known."""
+
+    @property
+    def repository(self) -> Repository:
+        """The repository as it is now; GitError when the directory has come to belong to another one.
+
+        git goes by the next .git above, so without its own a worktree would be taken for the main checkout.
+        """
+        found = Repository.at(Path(self.directory))
+        if self.git_dir and str(found.git_dir) != self.git_dir:
+            raise GitError(
+                f"{shown(self.directory)} was left as it is: its repository was {shown(self.git_dir)}, and now git "
+                f"finds {shown(found.git_dir)}. Its .git was removed or replaced: put it back, or move the files away"
+            )
+        return found
 
     @classmethod
     def take(cls, directory: Path) -> "Snapshot":
@@ -120,7 +136,7 @@ class Snapshot:
                     raise  # else a file went away in between, by another task in this directory
         return cls(
             str(repository.directory), head, repository.branch, repository.operation, base, staged, files,
-            status.nested, status.submodules, status.unmerged,
+            status.nested, status.submodules, status.unmerged, str(repository.git_dir),
         )  # fmt: skip
 
     @property
@@ -217,7 +233,7 @@ def changes(snapshot: Snapshot, now: Snapshot | None = None) -> list[str]:
 
     Added, modified, deleted files, changed modes; of a renamed file both names.
     """
-    repository = Repository.at(Path(snapshot.directory))
+    repository = snapshot.repository
     now = now or Snapshot.of(repository)
     found = {
         *repository.difference(snapshot.files, now.files),
