@@ -54,7 +54,7 @@ def test_what_a_dead_run_left_is_set_aside_before_the_next_begins(
     directory = {"path": str(repository), "allow_dirty": allow_dirty}
     state = run(profile, repository, task("a", {"text": "done"}), working_directory=directory)
     assert state.is_completed(), state.message
-    assert "was killed: set aside" in server.logs(state, until="set aside")
+    assert "was interrupted: set aside" in server.logs(state, until="set aside")
     assert git(repository, "status", "--porcelain") == ""
     assert not journal.exists()
 
