@@ -231,7 +231,7 @@ def test_the_documented_pipelines_work_on_a_server(ccs: Cli, tmp_path: Path) -> 
     c jobs tasks {job} | jq -r '.[].id' | xargs -I {{}} claude-code-scheduler cli tasks disable {{}} > /dev/null
     c jobs tasks {job} | jq -c '[.[] | .enabled]'
     for id in $(c jobs tasks {job} --output json | jq -r '.[].id'); do c tasks run $id > /dev/null; done
-    c runs list -n 2 | jq -c '[.runs[] | .only[]] | sort'
+    c runs list --job {job} -n 2 | jq -c '[.runs[] | .only[]] | sort'
     c health | jq -r '.status'
     c jobs list | jq -r '.jobs[].id' | grep {job} | xargs -I {{}} claude-code-scheduler cli jobs stop {{}} > /dev/null
     c jobs list | jq -r '.jobs[].id' | grep {job} | xargs -I {{}} claude-code-scheduler cli jobs delete {{}} --force
