@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +16,39 @@ DONE = {"text": "done"}
 
 
 def claude(world: World) -> None:
-    """kill -9 of claude while a tool runs; the next attempt goes on where it left off"""
+    """kill -9 of claude while a tool runs, and while it prints; the next attempt goes on where it left off"""
     one = world.task("one", world.works("a"), world.stays("b"), world.works("c"), DONE, retry=QUICK)
-    world.job("job", one, world.task("two", world.works("d"), DONE))
+    loud = {"text_bytes": 5_000_000, **world.works("loud", f"sleep {world.mark}", sure=False)}
+    two = world.task("two", loud, world.works("d"), DONE, retry=QUICK)
+    world.job("job", one, two, world.task("three", world.works("e"), DONE))
     with world.on("n"):
         run = world.run("job")
         world.has_done("b")
         world.is_quiet(run)
         kill(world.claude(run))
-        said = world.ended(run, one="ok", two="ok")
-    if [row["attempts"] for row in said["tasks"]] != [2, 1]:
-        world.blame("work", f"attempts: {[row['attempts'] for row in said['tasks']]} instead of [2, 1]")
+        world.has_printed(run, 100_000)
+        kill(world.claude(run))
+        said = world.ended(run, one="ok", two="ok", three="ok")
+    if (attempts := [row["attempts"] for row in said["tasks"]]) != [2, 2, 1]:
+        world.blame("work", f"attempts: {attempts} instead of [2, 2, 1]")
 
 
 def flow(world: World) -> None:
-    """kill -9 of the flow's process while a tool runs; the restart repeats nothing that was done"""
-    one = world.task("one", world.works("a"), DONE)
-    two = world.task("two", world.works("b"), world.stays("c"), world.works("d"), DONE)
-    world.job("job", one, two)
+    """kill -9 of the flow's process while tools run; the restart repeats nothing that was done"""
+    first = world.task("first", world.works("a"), DONE)
+    tasks = [
+        world.task(name, world.works(f"{name}-1"), world.stays(f"{name}-2"), DONE, depends_on=["first"])
+        for name in ("b", "c", "d")
+    ]
+    world.job("job", first, *tasks, max_parallel=3)
     with world.on("n"):
         run = world.run("job")
-        world.has_done("c")
+        for name in ("b", "c", "d"):
+            world.has_done(f"{name}-2")
         world.is_quiet(run)
-        kill(run_process(world.claude(run)))
-        world.ended(run, "CRASHED", one="ok")
-        world.ended(world.restarted(run), one="ok", two="ok")
+        kill(run_process(world.claudes(run)[0]))
+        world.ended(run, "CRASHED", first="ok")
+        world.ended(world.restarted(run), first="ok", b="ok", c="ok", d="ok")
 
 
 def node(world: World) -> None:
@@ -101,7 +109,7 @@ def server(world: World) -> None:
 
 
 def disk(world: World) -> None:
-    """the disk of the transcripts is full in the middle of a task, and when the next one begins"""
+    """the disk of the transcripts becomes full in the middle of a task, and is full before a run begins"""
     folder = world.folder / "ccs-n" / "runs"
     folder.mkdir(parents=True)
     with tmpfs(folder, "256k"), world.on("n"):
@@ -111,6 +119,11 @@ def disk(world: World) -> None:
         run = world.run("job")
         world.ended(run, one="ok", two="ok")
         world.says_what_is_lost(run)
+        fill(folder)
+        world.job("none", world.task("three", world.works("e", sure=False), DONE))
+        said = world.ended(world.run("none"), "FAILED", three="spawn")
+        if "No space left" not in str(said["reason"]):
+            world.blame("verdicts", f"it does not say why it did not start: {said['reason']}")
 
 
 def line(world: World) -> None:
@@ -229,6 +242,13 @@ def tmpfs(folder: Path, size: str) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> None:
+    """Leave no byte free there."""
+    with (folder / "full").open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(512)):
+            pass
 
 
 SCENARIOS = (claude, flow, node, machine, server, disk, line, events, limit, nodes, parallel, budget)

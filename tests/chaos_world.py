@@ -180,11 +180,20 @@ class World(node_world.World):
         """Wait until everything that claude printed in the run was taken in."""
         until(lambda: self.lost(run) == 0, "all that claude printed is in the transcript", LONG)
 
+    def has_printed(self, run: str, count: int) -> None:
+        """Wait until a claude of the run has printed so many bytes."""
+        copies = self.copies / run
+        until(lambda: any(p.stat().st_size > count for p in copies.glob("*")), f"{count} bytes are printed", LONG)
+
+    def claudes(self, run: str) -> list[int]:
+        """The pids of the living claudes of a run."""
+        found = [pid for pid in processes_with(f"CCS_RUN_ID={run}") if title(pid) == "claude"]
+        return [pid for pid in found if parent(pid) not in found]  # without what it is about to make a tool of
+
     def claude(self, run: str) -> int:
         """The pid of the only claude of a run."""
-        found = [pid for pid in processes_with(f"CCS_RUN_ID={run}") if title(pid) == "claude"]
-        assert len(found) == 1, found
-        return found[0]
+        (found,) = self.claudes(run)
+        return found
 
     def waits(self, run: str) -> None:
         """Wait until a run waits on the server."""
@@ -239,7 +248,7 @@ class World(node_world.World):
             return living([pid for mark in marks for pid in processes_with(mark)])
 
         with suppress(AssertionError):
-            until(lambda: not left(), "every process is gone", 30)
+            until(lambda: not left(), "every process is gone", min(self.patience, 30))
         for pid in left():
             self.blame("processes", f"process {pid} ({title(pid)}) survives")
 
