@@ -21,11 +21,14 @@ def read(api: Api, run: Json, ui_url: str) -> Json:
     """A run with the rows about its tasks."""
     rows = api.results([str(run["id"])]).get(str(run["id"]), [])
     spec = (run.get("parameters") or {}).get("job") or {}
-    directory = (spec.get("working_directory") or {}).get("path")
+    place = spec.get("working_directory") or {}
+    directory = place.get("path")
+    in_worktree = (place.get("worktree") or {}).get("enabled")
     return {
         **views.run(run, rows, ui_url),
         "status_type": run.get("state_type"),
         "directory": directory,
+        "worktree": next((r["directory"] for r in rows if r.get("directory")), None) if in_worktree else None,
         "tasks": [{**row, "resume": _resume(row, row.get("directory") or directory)} for row in rows],
     }
 
@@ -51,6 +54,7 @@ def text(run: Json) -> str:
         "Cost": views.dollars(run["cost_usd"]),
         "Pool": run["pool"],
         "Directory": run["directory"],
+        "Worktree": run["worktree"],
         "UI": run["url"],
         "Resume": [f"{t['task']}: {t['resume']}" for t in run["tasks"] if t["resume"]],
         "Commits": [f"{t['task']}: {t['commit']}" for t in run["tasks"] if t.get("commit")],

@@ -115,6 +115,12 @@ def task(name: str, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"name": name, "prompt": f"do {name} {marker(*steps)}", "permissions": "acceptEdits", **fields}
 
 
+def does(name: str, command: str, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A task in which claude runs one command in a shell; root needs IS_SANDBOX for that."""
+    step = {"tool": "Bash", "input": {"command": command}}
+    return task(name, step, *(steps or ({"text": f"{name} is done"},)), **{"permissions": "bypass", **fields})
+
+
 def run(
     profile: str | None,
     repository: Path,

@@ -428,9 +428,7 @@ def test_what_a_killed_run_left_is_set_aside(repo: Path, tmp_path: Path) -> None
     assert recovered
     assert recovered.aside
     assert recovered.aside.ref == "refs/ccs/aside/dead-run/some-task"
-    assert recovered.sentence.startswith(
-        "task some task of run dead-run was interrupted: set aside a.txt and new.txt as"
-    )
+    assert recovered.sentence.startswith("task some task of run dead-run was interrupted: set aside a.txt and new.txt")
     assert content(repo) == before
     assert not (tmp_path / "j.json").exists()
     assert "before" not in git(repo, "for-each-ref", "refs/ccs")

@@ -13,7 +13,7 @@ import pytest
 from claude_fixtures import bundled_claude
 from cli_world import Cli
 from fake_anthropic import FakeApi
-from flow_world import KEY, Server, api, git, repository, server, task
+from flow_world import KEY, Server, api, does, git, repository, server, task
 from node_world import Node, World, until
 
 from ccs.blocks.env import Source, Variable
@@ -99,12 +99,6 @@ def night(server: Server, api: FakeApi, tmp_path_factory: pytest.TempPathFactory
         world.env |= {"CCS_CLAUDE": bundled_claude(), "KEY_ON_THE_NODE": KEY}
         with world.node("n", "--limit", "4") as node:
             yield Night(world, node, Cli({"PREFECT_API_URL": url}), api)
-
-
-def does(name: str, command: str, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """A task in which claude runs one command in a shell."""
-    step = {"tool": "Bash", "input": {"command": command}}
-    return task(name, step, *(steps or ({"text": f"{name} is done"},)), **{"permissions": "bypass", **fields})
 
 
 def test_a_run_whose_process_is_killed_leaves_nothing_and_goes_on_where_it_was(night: Night, repository: Path) -> None:

@@ -58,7 +58,7 @@ class Status:
                     submodules.append(parts[-1])
                 if kind == "u":
                     unmerged.append(parts[-1])
-        if any(path.startswith(TREES) for path in untracked) and not _tracks_trees(repository):
+        if any(path.startswith(TREES) for path in untracked) and not tracks_trees(repository):
             untracked = [path for path in untracked if not path.startswith(TREES)]
         untracked = [path for path in untracked if not (path.startswith(TREES) and path.endswith("/"))]
         nested = [path for path in untracked if path.endswith("/")]
@@ -69,7 +69,8 @@ class Status:
         )  # fmt: skip
 
 
-def _tracks_trees(repository: Repository) -> bool:
+def tracks_trees(repository: Repository) -> bool:
+    """Whether the repository has a folder of its own where the worktrees go."""
     return bool(repository.git("ls-files", "-z", "--", TREES).out)
 
 

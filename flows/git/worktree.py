@@ -12,7 +12,7 @@ from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import LONG, GitError, naming, run, shown
 from ccs.flows.git.registry import Registered, registered
 from ccs.flows.git.repository import Repository
-from ccs.flows.git.snapshot import TREES
+from ccs.flows.git.snapshot import TREES, tracks_trees
 from ccs.flows.git.submodules import check_out
 
 _ORIGIN = "origin"
@@ -67,7 +67,7 @@ def _prepared(repository: Repository, name: str, base_branch: str) -> Worktree:
     known = registered(repository)
     if top.parent.is_symlink() or (top.parent.exists() and not top.parent.is_dir()):
         raise GitError(f"{shown(top.parent)} is no folder, so no worktree can be made in it: move it away")
-    _ignore(repository)
+    _ignore(repository, name)
     remarks: list[str] = []
     here = next((tree for tree in known if tree.is_at(top)), None)
     if here and here.is_unfinished:
@@ -112,12 +112,15 @@ def _check_name(repository: Repository, name: str) -> None:
         )
 
 
-def _ignore(repository: Repository) -> None:
-    """Have git overlook the folder of the worktrees, without touching a file that is tracked."""
+def _ignore(repository: Repository, name: str) -> None:
+    """Have git overlook the folder of the worktrees, without touching a file that is tracked.
+
+    The line is for the worktrees, too: where the repository has a folder of that name, new files in it are to be seen.
+    """
     if repository.config_is_bare:
         return
     exclude = repository.common_dir / "info" / "exclude"
-    line = f"/{TREES}"
+    line = f"/{TREES}{name}/" if tracks_trees(repository) else f"/{TREES}"
     try:
         text = exclude.read_bytes() if exclude.exists() else b""
         if line.encode() not in text.splitlines():
