@@ -31,6 +31,7 @@ _BOOKKEEPING = re.compile(
 
 EXIT_CODES = {"COMPLETED": 0, "FAILED": 10, "CRASHED": 11, "CANCELLED": 130}
 USAGE_LIMIT = 75
+BUDGET = 76
 
 
 class Log:
@@ -135,8 +136,11 @@ def wait(api: Api, run: str, ui_url: str) -> int:
 
 def exit_code(ended: Json) -> int:
     """What `--wait` exits with."""
-    if ended["status_type"] == "FAILED" and any(t.get("verdict") == "usage_limit" for t in ended["tasks"]):
-        return USAGE_LIMIT
+    if ended["status_type"] == "FAILED":
+        verdicts = {task.get("verdict") for task in ended["tasks"]}
+        for verdict, code in (("usage_limit", USAGE_LIMIT), ("budget", BUDGET)):
+            if verdict in verdicts:
+                return code
     return EXIT_CODES.get(ended["status_type"], 1)
 
 

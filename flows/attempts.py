@@ -35,7 +35,8 @@ class Assignment:
     """What every attempt of a task shares.
 
     `request` is the first attempt as it would be in a new session; `continues` is the session that a usage limit or
-    the end of the node interrupted, with the `earlier` figures; `changed` lists what files the task has changed.
+    the end of the node interrupted, with the `earlier` figures; since `limited_since` (seconds since 1970) it has got
+    nowhere for a usage limit. `changed` lists what files the task has changed.
     """
 
     spec: Task
@@ -46,6 +47,7 @@ class Assignment:
     block: Profile | None
     earlier: Figures
     continues: str
+    limited_since: float | None
     redact: Callable[[bytes], bytes]
     gate: Gate
     sessions: SessionStore
@@ -61,6 +63,7 @@ class Ended:
     verdict: Verdict
     attempts: tuple[Attempt, ...]
     waits_until: float | None = None
+    limited_since: float | None = None
     gate_output: str = ""
 
 
@@ -87,51 +90,53 @@ class _Attempts:
     def run(self) -> Ended:
         request, cause = self.opened()
         while True:
-            entered = self.task.gate.enter(
-                by=self.by, claim_seconds=self.spec.first_output_timeout + 30, sleep=self.pause
-            )
-            if isinstance(entered, Closed):
-                return self.at_limit(entered, Verdict(Reason.USAGE_LIMIT, entered.message))
             try:
-                if self.stop.reason:
-                    return self.end(self.stopped())
-                report, is_share = self.attempt(request, cause)
+                entered = self.task.gate.enter(
+                    by=self.by, claim_seconds=self.spec.first_output_timeout + 30, sleep=self.pause
+                )
+                if isinstance(entered, Closed):
+                    return self.at_limit(entered, Verdict(Reason.USAGE_LIMIT, entered.message))
+                report, allowance = self.attempt(request, cause)
+                following = self.following(request, report, allowance)
             except BudgetSpent as spent:
                 return self.end(Verdict(Reason.BUDGET, str(spent)))
             except Stopped:
                 return self.end(self.stopped())
             finally:
                 self.task.gate.leave()
-            following = self.following(request, report, is_share)
             if isinstance(following, Ended):
                 return following
             request, cause = following
 
-    def following(self, request: Request, report: Report, is_share: bool) -> tuple[Request, Cause] | Ended:
+    def following(self, request: Request, report: Report, allowance: Allowance) -> tuple[Request, Cause] | Ended:
         """What comes after an attempt: another one, and why, or the end."""
         verdict = report.verdict
         if report.session_lost:
             self.log.warning("session %s is gone: the task begins anew in another", request.resume)
             return self.anew(), "retry"
-        if verdict.reason is Reason.USAGE_LIMIT:
+        delay = retry.delay(self.spec.retry, verdict, self.retries + 1)
+        is_late = delay is not None and time.monotonic() + delay + _MIN_SECONDS > self.deadline
+        if verdict.reason is Reason.USAGE_LIMIT and (delay is None or is_late):
             return self.at_limit(self.task.gate.close(report.resets_at, self.by), verdict)
-        if verdict.reason is Reason.BUDGET and is_share:
-            return self.resumed(report, CONTINUE), "budget"
+        if verdict.reason is Reason.BUDGET:
+            if allowance.is_share:
+                return self.resumed(report, CONTINUE), "budget"
+            return self.end(replace(verdict, detail=_overspent(allowance, report)))
         if verdict.ok:
             verdict, question = self.examined(report)
             return (self.resumed(report, question), "fix") if question else self.end(verdict)
-        delay = retry.delay(self.spec.retry, verdict, self.retries + 1)
         if delay is None:
             return self.end(verdict)
-        if time.monotonic() + delay + _MIN_SECONDS > self.deadline:
+        if is_late:
             return self.end(replace(verdict, detail=f"{verdict.detail}; no time is left for another attempt"))
         self.retries += 1
         self.log.warning("%s: %s; another attempt in %.0f s", verdict.reason, verdict.detail, delay)
+        self.task.gate.leave()  # others need not wait for as long
         self.pause(delay)
         return self.retried(request, report), "retry"
 
-    def attempt(self, request: Request, cause: Cause) -> tuple[Report, bool]:
-        """One `claude` process, its cost settled and its session kept, and whether its budget was only a share.
+    def attempt(self, request: Request, cause: Cause) -> tuple[Report, Allowance]:
+        """One `claude` process, its cost settled and its session kept, and what it was allowed to spend.
 
         Raises BudgetSpent or Stopped instead of starting.
         """
@@ -166,7 +171,7 @@ class _Attempts:
         if report.lines:
             task.sessions.keep(run.job.name, self.spec.id, report.session_id, request.environment)
         task.sessions.keep_transcripts(run.id, [report.transcript, report.stderr])
-        return report, allowance.is_share
+        return report, allowance
 
     def narrate(self, event: Event) -> None:
         if isinstance(event, Answered):
@@ -201,7 +206,8 @@ class _Attempts:
     def retried(self, request: Request, report: Report) -> Request:
         """The next attempt: it goes on with what was done, in a session of its own unless sessions are reused."""
         if request.resume and not request.fork:
-            return self.resumed(report, CONTINUE)  # the prompt is in the history already
+            was_heard = report.progress or report.verdict.reason in (Reason.API_ERROR, Reason.USAGE_LIMIT)
+            return self.resumed(report, CONTINUE) if was_heard else request  # else the prompt may not be in the history
         if not report.progress:
             return replace(request, session_id=str(uuid4()))
         return replace(self.resumed(report, CONTINUE), fork=True, session_id=str(uuid4()))
@@ -237,11 +243,14 @@ class _Attempts:
             return self.end(self.stopped())
         if spec.on_limit == "fail":
             return self.end(verdict)
-        if closed.seconds > spec.max_limit_wait:
-            too_long = f"{verdict.detail}; that is longer than its max_limit_wait of {spec.max_limit_wait} s"
+        has_moved = any(attempt.report.progress for attempt in self.made)
+        since = closed.now if has_moved else self.task.limited_since or closed.now
+        if closed.now + closed.seconds - since > spec.max_limit_wait:
+            already = f"with the {closed.now - since:.0f} s it has waited already, " if since < closed.now else ""
+            too_long = f"{verdict.detail}; {already}that is longer than its max_limit_wait of {spec.max_limit_wait} s"
             return self.end(replace(verdict, detail=too_long))
         waits = replace(verdict, detail=closed.message)
-        return replace(self.end(waits), waits_until=closed.due().timestamp())
+        return replace(self.end(waits), waits_until=closed.due().timestamp(), limited_since=since)
 
     def stopped(self) -> Verdict:
         reason = Reason.CANCELLED if self.stop.reason == "cancelled" else Reason.TIMEOUT
@@ -257,5 +266,14 @@ class _Attempts:
         return max(_MIN_SECONDS, self.deadline - time.monotonic())
 
     def pause(self, seconds: float) -> None:
-        """Sleep, but not through a request to stop."""
+        """Sleep, but not through a request to stop, which raises Stopped."""
         self.stop.wait(seconds)
+        if self.stop.reason:
+            raise Stopped(self.stop.reason)
+
+
+def _overspent(allowance: Allowance, report: Report) -> str:
+    return (
+        f"{allowance.reason} allowed this attempt ${allowance.usd or 0:.4f}, and ${report.usage.cost_usd:.4f} was "
+        "spent before the work was done: raise it"
+    )

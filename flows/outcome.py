@@ -79,8 +79,8 @@ class Outcome:
     """The end of one task in one run, or of its part before a usage limit.
 
     Without attempts, `claude` was never started. `earlier` has the figures of the parts before; `waits_until` (seconds
-    since 1970) is set when the task is to go on then; `output` is the object it was asked for, `commit` what git made
-    of its changes, `notes` are sentences.
+    since 1970) is set when the task is to go on then, and has waited since `limited_since`; `output` is the object it
+    was asked for, `commit` what git made of its changes, `notes` are sentences.
     """
 
     task: Task
@@ -92,6 +92,7 @@ class Outcome:
     profile: str = ""
     earlier: Figures = Figures()
     waits_until: float | None = None
+    limited_since: float | None = None
     is_skipped: bool = False
     gate_output: str = ""
     output: Any = None
@@ -160,6 +161,7 @@ def row(outcome: Outcome) -> Row:
         "aside": outcome.aside,
         "output": outcome.output,
         "waits_until": outcome.waits_until,
+        "limited_since": outcome.limited_since,
         "node": outcome.node,
     }
 
@@ -183,6 +185,7 @@ def blank(task: Task, verdict: str, detail: str) -> Row:
         "aside": "",
         "output": None,
         "waits_until": None,
+        "limited_since": None,
         "node": "",
     }
 

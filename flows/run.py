@@ -90,5 +90,8 @@ class Run:
     def ended(self, outcome: Outcome) -> None:
         """The task has ended, or has to wait; the server knows it when this returns."""
         self.outcomes[outcome.task.id] = outcome
-        self.table.put(outcome.task, {**row(outcome), "started": self.table.row(outcome.task)["started"]})
+        before, now = self.table.row(outcome.task), row(outcome)
+        if not outcome.attempts:  # it had to wait once more before it could go on in its session
+            now |= {name: before[name] for name in ("session_id", "transcript")}
+        self.table.put(outcome.task, {**now, "started": before["started"]})
         self.table.flush()

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from ccs.flows import graph, templates
+from ccs.flows import graph, schemas, templates
 
 MAX_SPEC_BYTES = 500_000
 """A flow run's parameters may hold 512 KB on the server; this leaves room for what Prefect adds."""
@@ -231,8 +231,8 @@ class Task(_Spec):
             return self
         if schema.get("type") != "object":
             raise ValueError('output_schema must be a JSON schema with "type": "object"')
-        if not isinstance(schema.get("properties", {}), dict):
-            raise ValueError("output_schema: properties must be an object")
+        if wrong := schemas.problem(schema):
+            raise ValueError(f"output_schema: {wrong}")
         return self
 
     @property

@@ -6,17 +6,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from claude_fixtures import bundled_claude
 from fake_anthropic import FakeApi, marker
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.exceptions import Abort
+from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
 from ccs.flows.job import job as flow
+from ccs.flows.spec import limit_variable
 
 KEY = "sk-ant-api03-Zq9Kd8Xw2Pm5Ra7Lt4Vb6"
 
@@ -34,7 +39,8 @@ class Server:
         return list(self.post("/artifacts/filter", flow_runs={"id": {"any_": [run_id(state)]}}))
 
     def rows(self, state: State[Any]) -> list[dict[str, Any]]:
-        (table,) = [a for a in self.artifacts(state) if a["type"] == "table"]
+        tables = [a for a in self.artifacts(state) if a["type"] == "table"]
+        table = max(tables, key=lambda a: str(a["updated"]))  # a run that has waited leaves one for each part
         rows: list[dict[str, Any]] = json.loads(table["data"])
         return rows
 
@@ -95,6 +101,15 @@ def profile(server: Server, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 @pytest.fixture
+def subscription(server: Server, api: FakeApi, profile: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A profile of its own that logs in as a subscriber, to whom the API tells when a usage limit ends."""
+    name = f"subscription-{uuid4().hex[:8]}"
+    values = {"ANTHROPIC_BASE_URL": api.url, "CLAUDE_CODE_MAX_RETRIES": "0", "CLAUDE_CODE_OAUTH_TOKEN": KEY}
+    Profile(variables={n: Variable(source=Source.STATIC, value=v) for n, v in values.items()}).save(name)
+    return name
+
+
+@pytest.fixture
 def repository(tmp_path: Path) -> Path:
     path = tmp_path / "a repository"
     path.mkdir()
@@ -108,6 +123,17 @@ def repository(tmp_path: Path) -> Path:
 def git(directory: Path, *arguments: str) -> str:
     """What git answers."""
     return subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def limited(resets_in: float = 3600, **fields: Any) -> dict[str, Any]:
+    """The step by which the API tells a subscriber that the usage limit is reached."""
+    told = {"status": "rejected", "reset": str(int(time.time() + resets_in)), "representative-claim": "five_hour"}
+    return {"status": 429, "headers": {f"anthropic-ratelimit-unified-{k}": v for k, v in told.items()}, **fields}
+
+
+def over_attempts(*steps: dict[str, Any]) -> list[dict[str, Any]]:
+    """Steps of which each attempt meets the next, whatever its session."""
+    return [{**steps[0], "across": str(uuid4())}, *steps[1:]]
 
 
 def task(name: str, *steps: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -140,3 +166,33 @@ def run(
     state = flow(job=spec, only=list(only), continues=continues, return_state=True)
     assert isinstance(state, State)
     return state
+
+
+def resumed(server: Server, run_id: str) -> State[Any] | None:
+    """Have a run that waits go on in this process, as if what it waits for were there; None when it waits again."""
+    found = server.http.get(f"/flow_runs/{run_id}").raise_for_status().json()
+    now = {"type": "SCHEDULED", "name": "AwaitingRetry", "state_details": {"scheduled_time": found["created"]}}
+    server.post(f"/flow_runs/{run_id}/set_state", state=now, force=True)
+    with get_client(sync_client=True) as client:
+        taken = client.read_flow_run(UUID(run_id))
+    try:
+        state = run_flow(flow, flow_run=taken, parameters=found["parameters"], return_type="state")
+    except Abort:
+        return None
+    assert isinstance(state, State)
+    return state
+
+
+def waits(server: Server, profile: str, repository: Path, *tasks: dict[str, Any], **fields: Any) -> str:
+    """Run a job until it waits for a usage limit; the id of the run."""
+    with pytest.raises(Abort):
+        run(profile, repository, *tasks, **fields)
+    (newest,) = server.post("/flow_runs/filter", sort="START_TIME_DESC", limit=1)
+    assert newest["state"]["name"] == "AwaitingRetry", newest["state"]
+    return str(newest["id"])
+
+
+def limit_ends(server: Server, profile: str) -> None:
+    """The limit that holds for a profile is over."""
+    found = server.http.get(f"/variables/name/{limit_variable(profile, '')}").raise_for_status().json()
+    server.http.delete(f"/variables/{found['id']}").raise_for_status()

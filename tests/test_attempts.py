@@ -1,24 +1,36 @@
 """The attempts of a task: retries by reason, fix rounds, expectations, conditions, results, continued runs."""
 
+import json
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
+from claude_fixtures import bundled_claude
 from fake_anthropic import FakeApi
-from flow_world import Server, api, git, profile, repository, run, run_id, server, task
+from flow_world import (
+    Server,
+    api,
+    git,
+    limited,
+    over_attempts,
+    profile,
+    repository,
+    resumed,
+    run,
+    run_id,
+    server,
+    subscription,
+    task,
+    waits,
+)
 
+from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
 
-__all__ = ["api", "profile", "repository", "server"]  # fixtures
+__all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 
 QUICK = {"max_attempts": 3, "delay_seconds": 0.01, "jitter": 0}
 OVERLOADED = {"status": 529}
-
-
-def over_attempts(*steps: dict[str, Any]) -> list[dict[str, Any]]:
-    """Steps of which each attempt meets the next, whatever its session."""
-    return [{**steps[0], "across": str(uuid4())}, *steps[1:]]
 
 
 @pytest.mark.parametrize("trouble", [{"status": 529}, {"status": 500}, {"reset": "before"}], ids=str)
@@ -189,6 +201,83 @@ def test_a_limit_fails_the_task_when_it_is_to(server: Server, profile: str, repo
     block.save("limited", overwrite=True)  # other tests are not to wait with it
     (row,) = server.rows(run("limited", repository, task("a", limited, on_limit="fail")))
     assert row["verdict"] == "usage_limit"
+
+
+def test_too_many_requests_are_tried_again_before_they_count_as_a_limit(
+    server: Server, subscription: str, repository: Path
+) -> None:
+    busy = {"status": 429}
+    spec = task("a", *over_attempts(busy, busy, {"text": "hello"}), retry=QUICK, on_limit="fail")
+    (row,) = server.rows(run(subscription, repository, spec))
+    assert (row["verdict"], row["attempts"]) == ("ok", 3), row["detail"]
+    (row,) = server.rows(run(subscription, repository, task("b", busy, retry=QUICK, on_limit="fail")))
+    assert (row["verdict"], row["attempts"]) == ("usage_limit", 3), row["detail"]
+    assert "another attempt" not in row["detail"]
+
+
+def test_a_limit_on_usage_is_not_tried_again(server: Server, subscription: str, repository: Path) -> None:
+    (row,) = server.rows(run(subscription, repository, task("a", limited(), retry=QUICK, on_limit="fail")))
+    assert (row["verdict"], row["attempts"]) == ("usage_limit", 1), row["detail"]
+
+
+def test_all_waits_for_a_limit_together_have_an_end(server: Server, subscription: str, repository: Path) -> None:
+    waiting = waits(server, subscription, repository, task("a", limited(3600), max_limit_wait=7200))
+    before = {"flow_runs": {"id": {"any_": [waiting]}}}
+    (table,) = [a for a in server.post("/artifacts/filter", **before) if a["type"] == "table"]
+    (row,) = json.loads(table["data"])
+    an_hour_later = json.dumps([{**row, "limited_since": row["limited_since"] - 3700}])
+    server.http.patch(f"/artifacts/{table['id']}", json={"data": an_hour_later}).raise_for_status()
+    state = resumed(server, waiting)
+    assert state is not None
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("usage_limit", 1)
+    assert "s it has waited already, that is longer than its max_limit_wait of 7200 s" in row["detail"]
+
+
+def test_a_session_that_is_reused_hears_the_prompt_also_when_claude_dies_before_it(
+    server: Server, api: FakeApi, profile: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = task("a", {"text": "one"}, {"text": "heard: {{last}}"}, session_mode="reuse", retry=QUICK)
+    first = run(profile, repository, spec)
+    dies_once = tmp_path / "claude"
+    dies_once.write_text(
+        f'#!/bin/sh\nif mkdir "{tmp_path}/once" 2>/dev/null; then kill -9 $$; fi\nexec {bundled_claude()} "$@"\n'
+    )
+    dies_once.chmod(0o755)
+    monkeypatch.setenv("CCS_CLAUDE", str(dies_once))
+    state = run(profile, repository, spec)
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("ok", 2), row["detail"]
+    assert row["session_id"] == server.rows(first)[0]["session_id"]
+    assert "heard: do a" in server.logs(state, until="heard: ")
+
+
+@pytest.mark.parametrize(
+    ("on_task", "on_job", "whose"),
+    [
+        ({"attempt_budget_usd": 0.02, "budget_usd": 9}, {}, "attempt_budget_usd of the task"),
+        ({"budget_usd": 0.02}, {"budget_usd": 9}, "the budget of task 'a'"),
+        ({}, {"budget_usd": 0.02}, "the budget of the run"),
+    ],
+)
+def test_a_budget_that_is_spent_is_named(
+    server: Server, profile: str, repository: Path, on_task: dict[str, Any], on_job: dict[str, Any], whose: str
+) -> None:
+    dear = {"tool": "Bash", "input": {"command": "ls"}, "usage": {"output_tokens": 4000}}
+    (row,) = server.rows(run(profile, repository, task("a", dear, {"text": "no"}, **on_task), **on_job))
+    assert row["verdict"] == "budget"
+    assert row["detail"].startswith(f"{whose} allowed this attempt $0.0200, and $0.0"), row["detail"]
+
+
+def test_a_refused_key_costs_nothing_of_a_budget(server: Server, profile: str, repository: Path) -> None:
+    block = Profile.load(profile)
+    assert isinstance(block, Profile)
+    patient = {**block.variables, "CLAUDE_CODE_MAX_RETRIES": Variable(source=Source.STATIC, value="10")}
+    Profile(variables=patient).save("patient", overwrite=True)
+    tasks = [task("bad", {"status": 401, "times": -1}), task("good", {"text": "hello"})]
+    bad, good = server.rows(run("patient", repository, *tasks, budget_usd=0.5, on_failure="continue"))
+    assert (bad["verdict"], bad["cost_usd"], bad["cost_is_partial"]) == ("auth", 0, False)
+    assert good["verdict"] == "ok", good["detail"]
 
 
 def test_thirty_tasks_at_once_share_one_repository(server: Server, profile: str, repository: Path) -> None:

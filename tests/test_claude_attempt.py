@@ -102,7 +102,7 @@ def test_tools_edit_files_in_the_working_directory(bench: Bench) -> None:
         ({"status": 403}, Reason.AUTH, False, "403"),
         ({"status": 404}, Reason.API_ERROR, False, "model"),
         ({"status": 413}, Reason.API_ERROR, False, "too large"),
-        ({"status": 429}, Reason.USAGE_LIMIT, False, "429"),
+        ({"status": 429}, Reason.USAGE_LIMIT, True, "429"),
         ({"status": 500}, Reason.API_ERROR, True, "500"),
         ({"status": 502, "body": "<html>bad gateway</html>"}, Reason.API_ERROR, True, "502"),
         ({"status": 529}, Reason.API_ERROR, True, "529"),
@@ -144,6 +144,7 @@ def test_a_failure_that_claude_gets_over_is_none(bench: Bench) -> None:
 def test_a_login_that_is_refused_twice_is_not_tried_for_minutes(bench: Bench, api: FakeApi) -> None:
     api.reset()
     report = bench.run("hi " + always(status=401), values={"CLAUDE_CODE_MAX_RETRIES": "10"})
+    assert not report.usage.is_partial  # nothing was let in, so nothing was spent
     assert (report.verdict.reason, report.verdict.is_transient, report.progress) == (Reason.AUTH, False, 0)
     assert "refused the key or token twice in a row: put a valid key" in report.verdict.detail
     assert len([event for event in bench.events if isinstance(event, ApiRetry)]) == 2
@@ -182,7 +183,7 @@ def test_a_usage_limit_says_when_it_ends(bench: Bench) -> None:
 
 def test_a_limit_without_an_end_says_so(bench: Bench) -> None:
     report = bench.run("hi " + always(status=429))
-    assert (report.verdict.reason, report.verdict.is_transient, report.resets_at) == (Reason.USAGE_LIMIT, False, None)
+    assert (report.verdict.reason, report.resets_at) == (Reason.USAGE_LIMIT, None)
     assert "the API did not say when the limit ends" in report.verdict.detail
 
 

@@ -80,9 +80,10 @@ def test_a_fork_has_an_id_of_its_own_and_leaves_the_session_as_it_is(bench: Benc
     assert files(bench.home)[first.session_id].read_bytes() == before
 
 
+@pytest.mark.parametrize("renews", [False, True])
 @pytest.mark.parametrize("forks", [False, True])
-def test_a_session_keeps_the_system_prompt_it_began_with_but_not_its_model(
-    bench: Bench, api: FakeApi, forks: bool
+def test_a_session_keeps_the_system_prompt_it_began_with_unless_it_is_renewed_but_not_its_model(
+    bench: Bench, api: FakeApi, forks: bool, renews: bool
 ) -> None:
     first = bench.run(say("alpha"), append_system_prompt="Be FIRST.", model="haiku")
     own = str(uuid.uuid4()) if forks else first.session_id
@@ -91,12 +92,12 @@ def test_a_session_keeps_the_system_prompt_it_began_with_but_not_its_model(
         "fork": forks,
         "session_id": own,
         "append_system_prompt": "Be SECOND.",
+        "renews_system_prompt": renews,
     }
     report = bench.run(say("beta"), **again)
     assert report.models == ("claude-sonnet-5-5",)
     system = json.dumps(last_request(api)["system"])
-    assert "Be FIRST." in system
-    assert "Be SECOND." not in system
+    assert ("Be FIRST." in system, "Be SECOND." in system) == (not renews, renews)
 
 
 def test_a_session_is_found_by_its_id_from_any_directory(bench: Bench, api: FakeApi) -> None:

@@ -63,6 +63,7 @@ def verdict(
         ([INIT, error(error="rate_limit"), failed()], 1, Reason.USAGE_LIMIT),
         ([INIT, LIMIT, failed()], 1, Reason.USAGE_LIMIT),
         ([INIT, LIMIT, SAID, failed(api_error_status=500)], 1, Reason.API_ERROR),
+        ([INIT, SAID, LIMIT, error(error="server_error"), failed(api_error="connection_failed")], 1, Reason.API_ERROR),
         ([INIT, LIMIT, SAID, RESULT], 0, Reason.OK),
         ([INIT, error(error="billing_error"), failed(api_error_status=400)], 1, Reason.API_ERROR),
         ([INIT, error(error="rate_limit"), INIT, SAID, RESULT], 0, Reason.OK),
@@ -177,6 +178,11 @@ def test_the_detail_says_what_happened_and_what_to_do(given: dict[str, Any], wor
     assert "\n" not in detail
 
 
+def test_what_claude_complains_of_before_it_begins_does_not_pass() -> None:
+    assert not verdict(returncode=1, stderr="error: unknown option").is_transient
+    assert verdict(INIT, returncode=1, stderr="error: something").is_transient
+
+
 def test_without_a_result_usage_is_what_the_replies_announced() -> None:
     said = line("assistant", message={"id": "m1", "usage": {"input_tokens": 100, "output_tokens": 1}})
     other = line("assistant", message={"id": "m2", "usage": {"input_tokens": 50, "cache_read_input_tokens": 7}})
@@ -202,6 +208,7 @@ TRANSIENT = [
     ([INIT, failed(api_error_status=500)], 1),
     ([INIT, failed(api_error_status=529)], 1),
     ([INIT, failed(api_error_status=408)], 1),
+    ([INIT, failed(api_error_status=429)], 1),  # too many requests, but no limit on usage
     ([INIT, error(error="server_error", api_error="connection_failed"), failed(api_error="connection_failed")], 1),
     ([INIT, error(error="unknown", api_error="stream_idle_timeout"), failed(api_error="stream_idle_timeout")], 1),
     ([INIT, error(error="server_error"), failed()], 1),  # a request timed out
@@ -223,7 +230,8 @@ LASTING = [
     ([INIT, error(error="server_error"), failed(api_error="tls_untrusted_ca")], 1),
     ([INIT, error(error="unknown"), failed()], 1),
     ([INIT, failed(api_error_status=401)], 1),
-    ([INIT, failed(api_error_status=429)], 1),
+    ([INIT, failed(api_error_status=429, api_error="usage_limit_reached")], 1),
+    ([INIT, LIMIT, failed(api_error_status=429)], 1),
     ([INIT, failed(subtype="error_max_turns")], 1),
     ([INIT, failed(subtype="error_max_budget_usd")], 1),
     ([INIT, failed(subtype="error_max_structured_output_retries")], 1),

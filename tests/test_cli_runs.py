@@ -93,6 +93,7 @@ def test_a_run_is_shown_with_what_each_task_left_behind(ccs: Cli, job: str) -> N
         ("COMPLETED", "ok", 0),
         ("FAILED", "gate", 10),
         ("FAILED", "usage_limit", 75),
+        ("FAILED", "budget", 76),
         ("CRASHED", "killed", 11),
         ("CANCELLED", "cancelled", 130),
     ],

@@ -5,12 +5,29 @@ from typing import Any
 
 import pytest
 from fake_anthropic import FakeApi, marker
-from flow_world import KEY, Server, api, profile, repository, run, run_id, server, task
+from flow_world import (
+    KEY,
+    Server,
+    api,
+    git,
+    limit_ends,
+    limited,
+    over_attempts,
+    profile,
+    repository,
+    resumed,
+    run,
+    run_id,
+    server,
+    subscription,
+    task,
+    waits,
+)
 from prefect.types import SecretDict
 
 from ccs.blocks.profile import Profile
 
-__all__ = ["api", "profile", "repository", "server"]  # fixtures
+__all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 
 
 def test_tasks_run_in_order_and_do_their_work(server: Server, profile: str, repository: Path) -> None:
@@ -171,3 +188,60 @@ def test_a_secret_reaches_claude_and_nothing_else(server: Server, api: FakeApi, 
     for text in texts:
         for part in (KEY, KEY[:16], KEY[16:], "line one of it", 'second\\" line', 'second" line'):
             assert part not in text
+
+
+def test_a_run_goes_on_after_a_limit_and_repeats_nothing(
+    server: Server, api: FakeApi, subscription: str, repository: Path
+) -> None:
+    """Neither what is done nor what has failed; and the sum is that of all."""
+    tasks = [
+        task("bad", *over_attempts({"tool": "Bash", "input": {"command": "ls"}}, {"status": 403, "times": -1})),
+        task("good", {"text": "fine"}),
+        task("slow", {"tool": "Bash", "input": {"command": "ls"}}, limited(), {"text": "at last"}),
+        task("last", {"text": "me too"}),
+    ]
+    waiting = waits(server, subscription, repository, *tasks, on_failure="continue")
+    limit_ends(server, subscription)
+    asked = len(api.requests)
+    state = resumed(server, waiting)
+    assert state is not None
+    assert len(api.requests) == asked + 2
+    rows = {r["task"]: r for r in server.rows(state)}
+    assert {n: (r["verdict"], r["attempts"]) for n, r in rows.items()} == {
+        "bad": ("auth", 1), "good": ("ok", 1), "slow": ("ok", 2), "last": ("ok", 1)
+    }  # fmt: skip
+    assert all(r["cost_usd"] > 0 for r in rows.values())
+    assert state.is_failed()
+    assert (state.message or "").startswith("bad failed, auth: ")
+    assert f"(3 of 4 tasks ok, estimated ${sum(r['cost_usd'] for r in rows.values()):.4f})" in (state.message or "")
+
+
+def test_a_failure_beside_a_task_that_waits_stops_the_run_all_the_same(
+    server: Server, subscription: str, repository: Path
+) -> None:
+    bad = task("bad", {"status": 403, "times": -1})
+    tasks = [bad, task("slow", limited(), {"text": "at last"}), task("never", {"text": "no"})]
+    waiting = waits(server, subscription, repository, *tasks, max_parallel=2)
+    limit_ends(server, subscription)
+    state = resumed(server, waiting)
+    assert state is not None and state.is_failed()
+    assert [r["verdict"] for r in server.rows(state)] == ["auth", "ok", "not_run"]
+
+
+def test_a_run_that_has_to_wait_once_more_keeps_its_session(
+    server: Server, api: FakeApi, subscription: str, repository: Path
+) -> None:
+    write = {"tool": "Write", "input": {"file_path": str(repository / "a.txt"), "content": "one\n"}}
+    spec = task("a", write, limited(), {"text": "done"})
+    waiting = waits(server, subscription, repository, spec)
+    before = {"flow_runs": {"id": {"any_": [waiting]}}}
+    (table,) = [a for a in server.post("/artifacts/filter", **before) if a["type"] == "table"]
+    assert resumed(server, waiting) is None  # the limit holds, and nobody asks the API
+    limit_ends(server, subscription)
+    state = resumed(server, waiting)
+    assert state is not None and state.is_completed(), state
+    (row,) = server.rows(state)
+    assert row["session_id"] in table["data"]
+    assert (row["attempts"], row["turns"]) == (2, 3)
+    assert git(repository, "status", "--porcelain") == ""
+    assert git(repository, "log", "--format=%s", "-1").startswith("nightly/a")

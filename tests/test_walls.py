@@ -18,15 +18,25 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     "deployments": ("ccs.deployments", "ccs.flows", "ccs.blocks"),
     "blocks": ("ccs.blocks",),
     "flows": ("ccs.flows", "ccs.blocks"),
-    "flows.spec": ("ccs.flows.graph", "ccs.flows.templates"),
+    "flows.spec": ("ccs.flows.graph", "ccs.flows.schemas", "ccs.flows.templates"),
     "flows.graph": (),
+    "flows.schemas": (),
     "flows.sums": (),
     "flows.templates": (),
     "flows.git": ("ccs.flows.git",),
     "flows.claude": ("ccs.flows.claude",),
 }
 NEVER_PREFECT = (
-    *("cli", "flows.spec", "flows.graph", "flows.sums", "flows.templates", "flows.git", "flows.claude"),
+    *(
+        "cli",
+        "flows.spec",
+        "flows.graph",
+        "flows.schemas",
+        "flows.sums",
+        "flows.templates",
+        "flows.git",
+        "flows.claude",
+    ),
     *("blocks.env", "blocks.redact"),
 )
 

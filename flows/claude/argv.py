@@ -28,6 +28,8 @@ def build_argv(executable: Executable, request: Request) -> list[str]:
     argv += [f"--disallowedTools={rule}" for rule in request.disallowed_tools]
     if request.append_system_prompt:
         argv.append(f"--append-system-prompt={request.append_system_prompt}")
+        if request.resume and request.renews_system_prompt:
+            argv.append("--system-prompt-snapshot=off")
     if request.mcp_config is not None:
         argv.append(f"--mcp-config={request.mcp_config}")
     if request.max_turns is not None:

@@ -167,7 +167,7 @@ class _Attempt:
             api_key_source=clean(facts.init.text("apiKeySource")),
             models=tuple(map(clean, facts.models)),
             num_turns=result.integer("num_turns"),
-            usage=facts.usage(is_partial=ended is not None and not facts.finished),
+            usage=facts.usage(is_partial=ended is not None and not facts.finished and self.may_have_cost()),
             duration_seconds=self.clocks.elapsed,
             text=clean(result.text("result")),
             output=self.output(result),
@@ -182,6 +182,11 @@ class _Attempt:
             resets_at=facts.rejection.integer("resetsAt") or None,
             warnings=tuple(self.warnings(ended)),
         )
+
+    def may_have_cost(self) -> bool:
+        """Whether something may have been spent that nobody summed up: not without a request that was let in."""
+        facts = self.story.facts
+        return bool(facts.replies or (facts.init.fields and self.halt != "auth"))
 
     def output(self, result: Record) -> Any:
         value = result.fields.get(OUTPUT)

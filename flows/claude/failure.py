@@ -18,11 +18,14 @@ def failed(facts: Facts, result: Record) -> Verdict:
     kind = result.text("api_error") or facts.api_error.text("api_error")
     group = facts.api_error.text("error")
     status = result.integer("api_error_status") or facts.api_error.integer("api_error_status")
-    rejected = bool(facts.rejection.fields) and not status
+    rejected = bool(facts.rejection.fields) and not (status or kind or group)
     if status == 429 or rejected or kind == "usage_limit_reached" or group == "rate_limit":
         resets_at = facts.rejection.integer("resetsAt")
         when = f"the limit resets at {at(resets_at)}" if resets_at else "the API did not say when the limit ends"
-        return Verdict(Reason.USAGE_LIMIT, f"{text}; {when}")
+        # Of any other 429 claude itself says that it is a limit on requests, and no one on usage.
+        return Verdict(
+            Reason.USAGE_LIMIT, f"{text}; {when}", is_transient=not (resets_at or kind == "usage_limit_reached")
+        )
     if status in (401, 403) or group == "authentication_failed":
         return Verdict(Reason.AUTH, f"{text}: {ADVICE}")
     return Verdict(Reason.API_ERROR, text, is_transient=_may_pass(status, kind, group))

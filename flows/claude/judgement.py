@@ -106,7 +106,9 @@ def _without_result(facts: Facts, ending: Ending, request: Request) -> Verdict:
         return Verdict(Reason.SCHEMA, f"claude refuses output_schema, and knows JSON Schema draft 7 only: {said}")
     last = ending.last_stderr or facts.last_noise
     said = f"; its last words: {one_line(last)}" if last else ""
-    return Verdict(Reason.NO_RESULT, f"claude {_exit(ending.returncode)}, but {what}{said}", is_transient=True)
+    # What claude complains of before it begins, such as a flag or a file, it will complain of again.
+    began = bool(facts.init.fields or not ending.last_stderr)
+    return Verdict(Reason.NO_RESULT, f"claude {_exit(ending.returncode)}, but {what}{said}", is_transient=began)
 
 
 def _exit(returncode: int) -> str:

@@ -31,8 +31,9 @@ class Request:
     directory was; or the path of the session's file, anywhere. A resumed session grows in the file it was found in; a
     fork begins a file of its own below HOME, in the folder of the working directory, and leaves the other as it is.
     The file must be named after the session, or else `claude` would write a second one beside it. Both keep the
-    system prompt the session began with, whatever `append_system_prompt` says now, but not its model. `claude` does
-    not keep two processes from going on with one session at the same time, which tears it in two.
+    system prompt the session began with, but not its model; with `renews_system_prompt`, an `append_system_prompt`
+    that is another one now is heeded. `claude` does not keep two processes from going on with one session at the same
+    time, which tears it in two.
 
     An `is_command` prompt starts with `/` and must be known to
     `claude` in that working directory; any other prompt is text, whatever it starts with.
@@ -55,6 +56,7 @@ class Request:
     trust_project: bool = False
     resume: str = ""
     fork: bool = False
+    renews_system_prompt: bool = False
     output_schema: Mapping[str, Any] | None = None
     timeout: float = 7200
     first_output_timeout: float = 120

@@ -32,8 +32,8 @@ class Reason(StrEnum):
 class Verdict:
     """How an attempt ended; `detail` is one sentence, with what to do where there is something to do.
 
-    `is_transient` says that the same attempt may well succeed if it is made again. A usage limit is not transient
-    in this sense: there is a time to wait for.
+    `is_transient` says that the same attempt may well succeed if it is made again soon. A limit on usage is not
+    transient in this sense, as there is a time to wait for; one on the rate of requests is.
     """
 
     reason: Reason
