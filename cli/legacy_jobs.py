@@ -154,7 +154,8 @@ def _task(data: Json, job: Json, how: Takeover) -> tuple[Json, Json | None]:
         task["profile"] = profile
     task |= _behaviour(fields)
     schedule = schedule_of(fields.part("schedule"))
-    fields.left(_LEFT_RECORD, *_RECORDS, "job_id", "last_session_id", "last_run_status", "working_directory")
+    fields.left(_LEFT_RECORD, *_RECORDS, "job_id", "last_session_id", "last_run_status")
+    fields.left("the directory of the job counted", "working_directory")
     fields.rest()
     return task, schedule
 
