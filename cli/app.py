@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from ccs.cli.api import Api
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_COLUMNS = get_terminal_size().columns
+_NARROW = 52
+"""Columns of a terminal that a help text fits only when it is told so."""
 
 
 class Session:
@@ -115,7 +120,26 @@ def _common_options() -> list[Any]:
             param_decls=["-v", "--verbose"], count=True, type=int, default=0, **_SHARED, callback=_verbosity,
             help="Say more on stderr: requests (-v), tracebacks (-vv), everything (-vvv).",
         ),
+        TyperOption(
+            param_decls=["--table", "-t"], is_flag=True, type=bool, default=False, hidden=True, **_SHARED,
+            callback=_table, help="The same as --output table.",
+        ),
     ]  # fmt: skip
+
+
+def _table(_: object, __: object, asked: bool) -> None:
+    if asked:
+        output.Talk.format = output.Format.TABLE
+
+
+class Group(TyperGroup):
+    """Commands that take the options of every command also in front of their own name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for option in _common_options():
+            option.hidden = True  # the help of each command has them
+            self.params.append(option)
 
 
 class Command(TyperCommand):
@@ -136,7 +160,7 @@ class Command(TyperCommand):
         common = panels.pop(_COMMON, [])
         for title, records in [*panels.items(), (_COMMON, common)]:
             with formatter.section(title):
-                formatter.write_dl(records)
+                formatter.write_dl(records, col_max=30 if _COLUMNS >= _NARROW else 8)
 
 
 class WriteCommand(Command):
@@ -155,7 +179,7 @@ class Noun(typer.Typer):
     """The verbs of one noun."""
 
     def __init__(self, help: str) -> None:
-        super().__init__(help=help, **FRAME)
+        super().__init__(help=help, cls=Group, **FRAME)
         self.callback()(_nothing)
 
     def verb(self, name: str, example: str, reads: bool | None = None) -> Callable[[F], F]:
@@ -174,11 +198,15 @@ FRAME: dict[str, Any] = {
     "no_args_is_help": True,
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
-    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    "context_settings": {
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "terminal_width": _COLUMNS - 1 if _COLUMNS < _NARROW else None,
+    },
 }
 
 
-class Lazy(TyperGroup):
+class Lazy(Group):
     """A group whose commands are `module:app` addresses, imported when they are called."""
 
     table: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - set once by the module that makes the group

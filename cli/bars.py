@@ -1,10 +1,10 @@
 """Bars: on the terminal, or as a picture."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ccs.cli.errors import RequestError
+from ccs.cli.output import has_unicode
 
 Bar = tuple[str, float, str]
 """Name, length, and the words behind it."""
@@ -20,7 +20,7 @@ def text(bars: Sequence[Bar]) -> str:
     """A line each, that fits the terminal."""
     from shutil import get_terminal_size
 
-    full = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
+    full = "█" if has_unicode() else "#"
     room = get_terminal_size().columns
     names = [name if len(name) <= room // 2 else name[: room // 2 - 1] + "~" for name, _, _ in bars]
     left, right = max(map(len, names)), max(len(words) for _, _, words in bars)

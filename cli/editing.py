@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ccs.cli import fields, lock, templates
+from ccs.cli import fields, lock, lookup, templates
 from ccs.cli.api import Api, Json
 from ccs.cli.errors import NotFoundError, RequestError
 from ccs.cli.lookup import task_in, tasks_of
@@ -143,8 +143,9 @@ def _shared(deployment: Json, spec: Json) -> Json:
 
 def create(api: Api, spec: Json, pool: str, schedules: list[Json]) -> Json:
     """Create the deployment of a new job; RequestError when the name is taken or something it names is missing."""
+    spec = dump(checked(spec))
+    require_profiles(api, spec)
     job = checked(spec)
-    require_profiles(api, dump(job))
     if api.pool(pool) is None:
         raise NotFoundError("work pool", pool, (str(p["name"]) for p in api.pools()), "make it with: ccs up -d")
     with name_held(api, job.name):
@@ -180,12 +181,14 @@ def deployment_of(job: "Job", pool: str, schedules: list[Json]) -> Json:
 
 
 def require_profiles(api: Api, spec: Json) -> None:
-    """Raise NotFoundError when the job or one of its tasks names a profile that is not there."""
-    wanted = {p for p in (spec.get("profile"), *(t.get("profile") for t in spec.get("tasks", []))) if p}
-    for name in sorted(wanted):
-        if api.profile(name) is None:
-            known = [str(p["name"]) for p in api.profiles()]
-            raise NotFoundError("profile", name, known, f"make it with: {templates.creation(name)}")
+    """Put names in place of ids where the job or a task names a profile; NotFoundError when one is not there."""
+    names: dict[str, str] = {}
+    for thing in (spec, *spec.get("tasks", [])):
+        if given := thing.get("profile"):
+            if given not in names:
+                found = lookup.profile(api, given, f"make it with: {templates.creation(given)}")
+                names[given] = str(found["name"])
+            thing["profile"] = names[given]
 
 
 def assign(spec: Json, changes: Json, unset: Iterable[str] = ()) -> None:

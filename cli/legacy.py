@@ -1,6 +1,7 @@
 """`claude-code-scheduler`: its command lines, translated by a table into those of ccs."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ccs.cli.job_options import FIELDS as JOB
-from ccs.cli.legacy_names import SHORTCUTS, slug
+from ccs.cli.legacy_names import DIRECTORY, HOMELESS, SHORTCUTS, slug
 from ccs.cli.task_options import FIELDS as TASK
 
 NOUNS = ("jobs", "tasks", "runs", "profiles", "nodes")
@@ -43,6 +44,9 @@ _TAKES_VALUE = frozenset(
         *("--timezone", "--pool"),
     )
 )
+_OPPOSITE = {"--no-require-git": "--require-git", "--allow-dirty": "--no-allow-dirty"}
+_ANYWHERE = tuple(_OPPOSITE)
+"""It never looked at git before a run."""
 _OLD_PORTS = (*range(5679, 5690), *range(8787, 8798))
 """Where the GUI and the daemon listened."""
 
@@ -61,6 +65,8 @@ class Translation:
 
     argv: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    is_homeless: bool = False
+    """Whether the job of the tasks that belong to none has to be there."""
 
 
 def _becomes(*words: str) -> Callable[[str, Translation], list[str]]:
@@ -86,10 +92,19 @@ def _profile(value: str, into: Translation) -> list[str]:
     return ["--profile", name or value]
 
 
-def _moved(value: str, _: Translation) -> list[str]:
-    if value.lower() == "none":
-        raise Refusal("a task belongs to a job in ccs", "move it to another with --job, or: ccs tasks disable TASK")
-    return ["--job", value]
+def _moved(value: str, into: Translation) -> list[str]:
+    return _homeless(into) if value.lower() == "none" else ["--job", value]
+
+
+def _homeless(into: Translation) -> list[str]:
+    into.is_homeless = True
+    into.notes.append(f"a task belongs to a job in ccs: this one to {HOMELESS!r}, which works in {DIRECTORY}")
+    return ["--job", HOMELESS]
+
+
+def _text(value: str, into: Translation) -> list[str]:
+    """A prompt or a slash command, told apart by how it begins, whichever option had it."""
+    return ["--command" if value.startswith("/") else "--prompt", value]
 
 
 def _format(value: str, into: Translation) -> list[str]:
@@ -128,6 +143,7 @@ _RULES: dict[str, Callable[[str, Translation], list[str]]] = {
         "a job has no status of its own in ccs: its runs have", "see: ccs runs list --job JOB"
     ),
     "tasks update --job": _moved,
+    **{f"tasks {verb} {option}": _text for verb in ("create", "update") for option in ("--prompt", "--command")},
     "profiles create --name": _new_profile,
     "profiles update --name": lambda value, into: ["--name", *_new_profile(value, into)],
     "profiles update --unset-env": _becomes("--remove"),
@@ -182,7 +198,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     for note in translation.notes:
         say(f"claude-code-scheduler: {note}")
+    if translation.is_homeless and "--dry-run" not in translation.argv:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            ccs.main(_home(translation.argv))  # where that fails, the command itself does, and says why
     return ccs.main(translation.argv)
+
+
+def _home(argv: list[str]) -> list[str]:
+    """The command line that makes the job of tasks without one, on the server of another."""
+    server = argv.index("--api-url") if "--api-url" in argv else len(argv)
+    return ["jobs", "create", "--name", HOMELESS, "-C", DIRECTORY, *_ANYWHERE, *argv[server : server + 2]]
 
 
 def _complete(command: list[str], into: Translation) -> None:
@@ -191,12 +216,12 @@ def _complete(command: list[str], into: Translation) -> None:
     if {"--help", "-h"} & given:
         return
     if command == ["tasks", "create"] and "--job" not in given:
-        raise Refusal(
-            "a task belongs to a job in ccs", "name one with --job; make it with: ccs jobs create --name NAME"
-        )
-    if command == ["jobs", "create"] and not {"--working-directory", "-C"} & given:
-        into.argv += ["--working-directory", "~/projects"]
-        into.notes.append("the job works in ~/projects, as it did; say otherwise with --working-directory")
+        into.argv += _homeless(into)
+    if command == ["jobs", "create"]:
+        if not {"--working-directory", "-C"} & given:
+            into.argv += ["--working-directory", DIRECTORY]
+            into.notes.append(f"the job works in {DIRECTORY}, as it did; say otherwise with --working-directory")
+        into.argv += [option for option in _ANYWHERE if not {option, _OPPOSITE[option]} & given]
 
 
 def _global_options(words: list[str], found: list[str], into: Translation) -> None:

@@ -8,11 +8,9 @@ from uuid import UUID, uuid4
 from ccs.cli.api import Json
 from ccs.cli.drafts import Draft
 from ccs.cli.errors import RequestError
+from ccs.cli.legacy_names import DIRECTORY, HOMELESS
 from ccs.cli.legacy_schedules import schedule_of
 from ccs.cli.takeover import Fields, Report
-
-DIRECTORY = "~/projects"
-"""Where a job, or a task without one, ran unless it said otherwise."""
 
 _PERMISSIONS = ("default", "bypass", "acceptEdits", "plan")
 _RECORDS = ("id", "created_at", "updated_at", "status")
@@ -51,7 +49,7 @@ def job_of(data: Json, tasks: list[Json], how: Takeover) -> Draft:
 
 def orphans_of(tasks: list[Json], how: Takeover) -> Draft:
     """Tasks that belong to no job, in a job of their own."""
-    data = {"name": "tasks without a job", "working_directory": {"path": DIRECTORY}}
+    data = {"name": HOMELESS, "working_directory": {"path": DIRECTORY}}
     return job_of(data, tasks, how)
 
 
@@ -156,7 +154,8 @@ def _task(data: Json, job: Json, how: Takeover) -> tuple[Json, Json | None]:
         task["profile"] = profile
     task |= _behaviour(fields)
     schedule = schedule_of(fields.part("schedule"))
-    fields.left(_LEFT_RECORD, *_RECORDS, "job_id", "last_session_id", "last_run_status", "working_directory")
+    fields.left(_LEFT_RECORD, *_RECORDS, "job_id", "last_session_id", "last_run_status")
+    fields.left("the directory of the job counted", "working_directory")
     fields.rest()
     return task, schedule
 

@@ -1,9 +1,16 @@
-"""What claude-code-scheduler called profiles, and what they are called here."""
+"""Names that claude-code-scheduler took for granted, and what they are here."""
 
 import re
 
 SHORTCUTS = {"5270805b-3731-41da-8710-fe765f2e58be": "zai", "9e4eaa7d-ba4e-44c0-861a-712aa75382d1": "bedrock"}
 """The ids of the profiles that --zai and --bedrock always stood for."""
+
+
+DIRECTORY = "~/projects"
+"""Where a job, or a task without one, ran unless it said otherwise."""
+
+HOMELESS = "tasks without a job"
+"""The job here of tasks that belonged to none there."""
 
 
 def slug(name: str) -> str:

@@ -22,7 +22,9 @@ def job(api: Api, name: str) -> Json:
     if rows:
         return rows[0]
     every, _ = api.jobs(ALL)
-    return _by_start("job", asked, every) or _absent("job", asked, (str(j["name"]) for j in every), "ccs jobs list")
+    return _by_start("job", asked, every) or _absent(
+        "job", asked, (str(j["name"]) for j in every), "list them with: ccs jobs list"
+    )
 
 
 def exists(api: Api, identity: str) -> bool:
@@ -72,17 +74,17 @@ def run(api: Api, name: str) -> Json:
     if rows:
         raise _ambiguous("run", name, [str(r["id"]) for r in rows])
     latest, _ = api.runs({}, 1000)
-    return _by_start("run", name, latest) or _absent("run", name, (str(r["name"]) for r in latest), "ccs runs list")
+    known, hint = (str(r["name"]) for r in latest), "list them with: ccs runs list"
+    return _by_start("run", name, latest) or _absent("run", name, known, hint)
 
 
-def profile(api: Api, name: str) -> Json:
-    """The profile with this name, id or beginning of an id."""
+def profile(api: Api, name: str, hint: str = "list them with: ccs profiles list") -> Json:
+    """The profile with this name, id or beginning of an id; NotFoundError with the hint when there is none."""
     found = api.profile(name)
     if found:
         return found
     every = api.profiles()
-    by_start = _by_start("profile", name, every)
-    return by_start or _absent("profile", name, (str(p["name"]) for p in every), "ccs profiles list")
+    return _by_start("profile", name, every) or _absent("profile", name, (str(p["name"]) for p in every), hint)
 
 
 def spec_of(thing: Json) -> Json:
@@ -127,8 +129,8 @@ def _by_start(what: str, asked: str, rows: Sequence[Json]) -> Json | None:
     return hits[0] if hits else None
 
 
-def _absent(what: str, asked: str, known: Iterable[str], listing: str) -> Json:
-    raise NotFoundError(what, asked, known, f"list them with: {listing}")
+def _absent(what: str, asked: str, known: Iterable[str], hint: str) -> Json:
+    raise NotFoundError(what, asked, known, hint)
 
 
 def _ambiguous(what: str, asked: str, found: Sequence[str]) -> RequestError:

@@ -13,6 +13,10 @@ Columns = Mapping[str, str | Callable[[Any], object]]
 _COLOURS = {"completed": 32, "online": 32, "ok": 32, "running": 36, "failed": 31, "crashed": 31, "cancelled": 33}
 
 
+_LEAST = 8
+"""Characters of a column that is cut."""
+
+
 class Format(StrEnum):
     """How a result is written."""
 
@@ -124,6 +128,12 @@ def short(identity: object) -> str:
     return str(identity or "")[:8]
 
 
+def has_unicode() -> bool:
+    """Whether stdout takes more than plain letters; Python writes UTF-8 also where the locale has only those."""
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG")
+    return (sys.stdout.encoding or "").lower().startswith("utf") and locale not in ("C", "POSIX")
+
+
 def prints_table() -> bool:
     """Whether the result is for reading and not for a program."""
     return _format() is Format.TABLE
@@ -169,12 +179,21 @@ def _cell(value: object) -> str:
 
 
 def _fitted(rows: list[list[str]], width: int) -> list[list[str]]:
-    """Cut the widest columns until the table fits, down to 8 characters; the first is a name to type, and stays."""
+    """Leave out the last columns until the rest can fit, and cut the widest, down to 8 characters, until it does.
+
+    The first is a name to type, and is cut last.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    shown = len(widths)
+    while shown > 2 and sum(min(w, _LEAST) for w in widths[:shown]) + 2 * (shown - 1) > width:
+        shown -= 1
+    dots = "…" if has_unicode() else "~"
+    if shown < len(widths):
+        rows = [[*rows[0][: shown - 1], rows[0][shown - 1] + dots], *(row[:shown] for row in rows[1:])]
+        widths = [max(len(row[i]) for row in rows) for i in range(shown)]
     for first in (1, 0):  # unless nothing else helps
-        while sum(widths) + 2 * (len(widths) - 1) > width and max(widths[first:], default=0) > 8:
+        while sum(widths) + 2 * (len(widths) - 1) > width and max(widths[first:], default=0) > _LEAST:
             widths[widths.index(max(widths[first:]), first)] -= 1
-    dots = "…" if (sys.stdout.encoding or "").lower().startswith("utf") else "~"
     return [
         [cell if len(cell) <= w else cell[: w - 1] + dots for cell, w in zip(row, widths, strict=True)] for row in rows
     ]

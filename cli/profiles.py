@@ -81,11 +81,12 @@ def create(
     budget_per_day: PerDay = None,
     budget_per_month: PerMonth = None,
     template: Template = None,
+    called: Annotated[str | None, typer.Option("--name", metavar="NAME", hidden=True)] = None,
 ) -> None:
     """Create a profile; a template asks for what it needs."""
     from ccs.cli import environment, provision, templates
 
-    name = name or template
+    name = name or called or template
     if name is None:
         raise RequestError("a profile needs a name", "say: ccs profiles create NAME, or --template zai")
     api, model = Session.api(), templates.of(template) if template else None

@@ -46,6 +46,7 @@ def text(run: Json) -> str:
         "Run": f"{run['name']}  ({run['id']})",
         "Job": run["job"],
         "Only": ", ".join(run["only"]),
+        "Continues": f"run {run['continues']}: what succeeded there is kept" if run["continues"] else "",
         "Status": run["status"],
         "Reason": run["reason"],
         "Started": _when(run["started"] or run["expected"]),

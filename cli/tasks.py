@@ -60,10 +60,9 @@ def create(
     """Add a task at the end of a job."""
     from uuid import uuid4
 
-    changes = fields.read(FIELDS, options)
-    task = fields.put({"id": str(uuid4()), "name": name}, changes)
+    task = fields.put({"id": str(uuid4()), "name": name}, fields.read(FIELDS, options))
     deployment = lookup.job(Session.api(), job)
-    _store(deployment, lambda spec: spec.setdefault("tasks", []).append(task), changes)
+    _store(deployment, lambda spec: spec.setdefault("tasks", []).append(task), task)
     say(f"created task {deployment['name']}/{name}; run it with: ccs jobs run {deployment['name']!r} --wait")
     _show(str(deployment["id"]), str(task["id"]))
 

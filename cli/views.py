@@ -65,13 +65,15 @@ def tasks(deployment: Json) -> list[Json]:
 
 def run(flow_run: Json, rows: list[Json] | None, ui_url: str) -> Json:
     """A run with what its tasks cost."""
-    spec = (flow_run.get("parameters") or {}).get("job")
+    parameters = flow_run.get("parameters") or {}
+    spec = parameters.get("job")
     state = flow_run.get("state") or {}
     return {
         "id": flow_run["id"],
         "name": flow_run["name"],
         "job": spec.get("name") if isinstance(spec, Mapping) else None,
-        "only": (flow_run.get("parameters") or {}).get("only") or [],
+        "only": parameters.get("only") or [],
+        "continues": parameters.get("continues") or None,
         "status": flow_run.get("state_name") or "Unknown",
         "reason": state.get("message") or "",
         "expected": flow_run.get("expected_start_time"),

@@ -20,17 +20,21 @@ from ccs.cli.legacy import Refusal, translate
 ALIAS = str(Path(sys.executable).with_name("claude-code-scheduler"))
 BEDROCK = "9e4eaa7d-ba4e-44c0-861a-712aa75382d1"
 
+ANYWHERE = "--no-require-git --allow-dirty"
+HOMELESS = "--job 'tasks without a job'"
+
 LINES = {  # of its documentation, and the command line of ccs
     "cli jobs list": "jobs list",
     "cli jobs list --output table": "jobs list --output table",
     "cli jobs list --table": "jobs list --output table",
     "cli jobs list -t": "jobs list --output table",
     "cli jobs get ID": "jobs get ID",
-    "cli jobs create --name 'Daily Maintenance' -C /srv": "jobs create --name 'Daily Maintenance' -C /srv",
-    "cli jobs create --name a --working-directory ~/b --use-worktree --worktree-name c --worktree-branch main": (
-        "jobs create --name a --working-directory ~/b --use-worktree --worktree-name c --worktree-branch main"
+    "cli jobs create --name 'Daily Maintenance' -C /srv": f"jobs create --name 'Daily Maintenance' -C /srv {ANYWHERE}",
+    "cli jobs create --name a -C ~/b --use-worktree --worktree-name c --worktree-branch main": (
+        f"jobs create --name a -C ~/b --use-worktree --worktree-name c --worktree-branch main {ANYWHERE}"
     ),
-    "cli jobs create --name Feature": "jobs create --name Feature --working-directory ~/projects",
+    "cli jobs create --name Feature": f"jobs create --name Feature --working-directory ~/projects {ANYWHERE}",
+    "cli jobs create --name F -C /srv --require-git": "jobs create --name F -C /srv --require-git --allow-dirty",
     "cli jobs update ID --description Updated": "jobs update ID --description Updated",
     "cli jobs delete ID": "jobs delete ID",
     "cli jobs delete ID --force": "jobs delete ID --force",
@@ -50,6 +54,9 @@ LINES = {  # of its documentation, and the command line of ccs
     "cli -v tasks list": "tasks list -v",
     "-vv cli tasks list": "tasks list -vv",
     "cli tasks get ID": "tasks get ID",
+    "cli tasks create --name Test --command 'echo hi'": f"tasks create --name Test --prompt 'echo hi' {HOMELESS}",
+    "cli tasks create --name T --prompt '/review src' --job J": "tasks create --name T --command '/review src' --job J",
+    "cli tasks update ID --job none": f"tasks update ID {HOMELESS}",
     "cli tasks create --name T --prompt 'do it' --zai --job J": "tasks create --name T --prompt 'do it' --zai --job J",
     "cli tasks create --name T --prompt p --bedrock --job J": "tasks create --name T --prompt p --bedrock --job J",
     f"cli tasks create --profile {old.ZAI} --name T --prompt p --job J": (
@@ -116,8 +123,6 @@ REFUSED = {
     "daemon --api-port 8787": "ccs up -d",
     "node --queue-url https://sqs.example/q --topic-arn arn --log-bucket b": "ccs up -d",
     "cli jobs update ID --status completed": "ccs runs list",
-    "cli tasks update ID --job none": "ccs tasks disable",
-    "cli tasks create --name Test --prompt p --zai": "--job",
 }
 
 
@@ -189,6 +194,20 @@ def test_the_documented_workflow_works_on_a_server(ccs: Cli, tmp_path: Path) -> 
     assert ccs("runs", "get", run["id"]).code == 1
     assert alias(ccs, f"cli tasks delete {ids[0]}").code == 0
     assert alias(ccs, f"cli jobs delete {job} --force").code == 0
+
+
+def test_a_task_without_a_job_gets_one_that_is_made_when_it_is_needed(ccs: Cli) -> None:
+    ccs("jobs", "delete", "tasks without a job", "--force")
+    first, second = f"first-{uuid4().hex[:8]}", f"second-{uuid4().hex[:8]}"
+    for name in (first, second):
+        made = alias(ccs, f"cli tasks create --name {name} --command 'echo hi'")
+        assert (made.json["job"], made.json["prompt"]) == ("tasks without a job", "echo hi"), made
+        assert "'tasks without a job'" in made.err
+    job = ccs.ok("jobs", "create", "--name", f"job-{first}", "-C", "/srv").json["id"]
+    assert alias(ccs, f"cli tasks update {first} --job {job}").json["job"] == f"job-{first}"
+    assert alias(ccs, f"cli tasks update {first} --job none").json["job"] == "tasks without a job"
+    place = ccs.ok("jobs", "get", "tasks without a job").json["working_directory"]
+    assert (place["require_git"], place["allow_dirty"]) == (False, True)
 
 
 def test_a_worktree_that_is_asked_for_is_in_the_job(ccs: Cli) -> None:

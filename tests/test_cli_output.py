@@ -22,6 +22,11 @@ from ccs.cli import output
 rows = [{"id": str(n), "name": "n" * 80, "status": "Completed"} for n in range(3)]
 output.show_list(rows, {"NAME": "name", "STATUS": "status"}, "things")
 """
+WIDE = """
+from ccs.cli import output
+row = {name: "words of it" for name in "abcdefgh"}
+output.show_list([row | {"a": "a-long-name"}], {name.upper() * 3: name for name in row}, "things")
+"""
 
 
 def shown(form: Format, capsys: pytest.CaptureFixture[str], key: str = "things") -> str:
@@ -47,11 +52,11 @@ def test_the_other_forms_hold_the_same_rows(capsys: pytest.CaptureFixture[str]) 
     )
 
 
-def on_terminal(columns: int, **env: str) -> str:
+def on_terminal(columns: int, show: str = SHOW, **env: str) -> str:
     """What a process writes to a terminal of so many columns."""
     leader, follower = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, "-c", SHOW],
+        [sys.executable, "-c", show],
         stdout=follower,
         stderr=follower,
         env={**os.environ, "COLUMNS": str(columns), **env},
@@ -78,6 +83,21 @@ def test_on_a_terminal_there_is_a_table_that_fits_it() -> None:
     assert "…" in lines[1]
 
 
+def test_columns_that_find_no_room_are_left_out() -> None:
+    head, row = on_terminal(40, WIDE, NO_COLOR="1", LC_ALL="C.UTF-8").splitlines()
+    assert head.split() == ["AAA", "BBB", "CCC", "DDD…"]
+    assert len(row) == 40
+    assert row.startswith("a-long-na…")
+    assert len(on_terminal(120, WIDE, NO_COLOR="1").splitlines()[0].split()) == 8
+
+
+def test_help_fits_a_narrow_terminal() -> None:
+    for words in ([], ["jobs"], ["jobs", "create"]):
+        code = f"from ccs.cli.main import main; main({[*words, '--help']!r})"
+        lines = on_terminal(40, code, NO_COLOR="1").splitlines()
+        assert max(len(line) for line in lines if not line.startswith("  --")) <= 40, words
+
+
 def test_colour_is_left_out_when_it_is_not_wanted() -> None:
     assert "\x1b[32mCompleted" in on_terminal(120)
     assert "\x1b" not in on_terminal(120, NO_COLOR="1")
@@ -85,6 +105,7 @@ def test_colour_is_left_out_when_it_is_not_wanted() -> None:
 
 def test_a_terminal_without_unicode_gets_plain_letters() -> None:
     assert "~" in on_terminal(40, NO_COLOR="1", PYTHONIOENCODING="ascii:replace")
+    assert on_terminal(40, NO_COLOR="1", LC_ALL="C").isascii()
 
 
 def test_json_survives_an_encoding_without_unicode() -> None:

@@ -55,3 +55,11 @@ def test_every_command_without_more_words_is_an_answer_or_one_sentence(
     assert said.code in (0, 1), said
     assert "unexpected" not in said.err
     assert "makes no sense" not in said.err
+
+
+def test_the_options_of_every_command_stand_in_front_of_it_too(server_url: str) -> None:
+    ccs = Cli({"PREFECT_API_URL": "http://127.0.0.1:9/api"})
+    said = ccs("-v", "--api-url", server_url, "jobs", "--output", "ids", "list", "-n", "1")
+    assert (said.code, "POST /deployments/paginate 200" in said.err) == (0, True), said
+    assert not said.out.startswith("{")
+    assert ccs("debug", "options", "-t").out.startswith("COMMAND")

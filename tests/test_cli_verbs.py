@@ -63,6 +63,18 @@ def test_the_profile_shortcuts_stand_for_profiles(ccs: Cli, name: str) -> None:
     assert (said.code, "--profile and --bedrock" in said.err) == (1, True)
 
 
+def test_a_profile_is_named_by_its_id_too(ccs: Cli, name: str) -> None:
+    own = ccs.ok("profiles", "create", name, "--env", "A=b").json["id"]
+    assert ccs.ok("jobs", "create", "--name", name, "-C", "/srv", "--profile", own[:13]).json["profile"] == name
+    task = ccs.ok("tasks", "create", "--job", name, "--name", "t", "--prompt", "p", "--profile", own).json
+    assert task["profile"] == name
+    ccs.ok("tasks", "update", f"{name}/t", "--unset", "profile")
+    assert ccs.ok("tasks", "update", f"{name}/t", "--profile", own).json["profile"] == name
+    assert ccs.ok("jobs", "update", name, "--profile", own).json["profile"] == name
+    said = ccs("jobs", "update", name, "--profile", str(uuid4()))
+    assert (said.code, "make it with: ccs profiles create" in said.err) == (1, True)
+
+
 def test_one_task_is_run_and_the_run_repeated_and_deleted(ccs: Cli, name: str) -> None:
     job_of_three(ccs, name)
     run = ccs.ok("tasks", "run", f"{name}/b").json
@@ -81,16 +93,17 @@ def test_one_task_is_run_and_the_run_repeated_and_deleted(ccs: Cli, name: str) -
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "keeps"), [(("ok", "auth", "not_run"), True), (("skipped", "timeout", "not_run"), False)]
+    ("verdicts", "keeps"),
+    [(("ok", "auth", "not_run"), True), (("timeout", "ok", "ok"), True), (("auth", "skipped", "not_run"), False)],
 )
 def test_a_run_goes_on_with_what_did_not_succeed(ccs: Cli, name: str, verdicts: tuple[str, ...], keeps: bool) -> None:
     job_of_three(ccs, name)
     run = ccs.ok("jobs", "run", name, "--task", "a", "--task", "b").json
     table(ccs, run["id"], [{"task": task, "verdict": verdict} for task, verdict in zip("abc", verdicts, strict=True)])
-    made = ccs.ok("runs", "restart", run["id"], "--from-failed").json
-    sent = ccs.ask("GET", f"/flow_runs/{made['id']}").json()["parameters"]
-    assert sent.get("continues", "") == (run["id"] if keeps else "")
-    assert made["only"] == ["a", "b"]
+    again = ccs.ok("runs", "restart", run["id"], "--from-failed").json
+    assert (again["only"], again["continues"]) == (["a", "b"], run["id"] if keeps else None)
+    shown = ccs.ok("runs", "get", again["id"], "--output", "table").out
+    assert (f"run {run['id']}: what succeeded there is kept" in shown) == keeps
 
 
 def test_a_run_without_a_failure_has_nowhere_to_go_on_from(ccs: Cli, name: str) -> None:
