@@ -23,11 +23,11 @@ ADVICE = {
     "expectation": "look at what it did: ccs runs get RUN; or expect less: ccs tasks update TASK",
     "commit": "see what git said, and mend that in the working directory; its changes are set aside, not lost",
     "running": "the run ended in the middle of it; go on with: ccs runs restart RUN --from-failed",
-    "waiting": "it goes on by itself after the reset of the usage limit",
+    "waiting": "the run ended while it waited; go on with: ccs runs restart RUN --from-failed",
     "cancelled": "somebody stopped it; start it again: ccs jobs run JOB",
     "killed": "something else on the node ended claude (out of memory?); look into the node's system log",
     "spawn": "claude could not be started there; on the node, run: ccs doctor",
-    "not_run": "a task before it failed, or the run ended; --on-failure continue goes on",
+    "not_run": "do it, too: ccs runs restart RUN --from-failed; with --on-failure continue a job does not stop",
 }
 """What to do next, by verdict; those that are fine have none."""
 
@@ -38,7 +38,7 @@ GONE = "its job is gone; start it anew: ccs run PROMPT"
 def for_verdict(verdict: str, job: str, task: str, run: str) -> str:
     """The next step after a verdict, with the names filled in; without a `job`, one that works when it is gone."""
     filled = ADVICE.get(verdict, "")
-    if not job and re.search(r"\b(JOB|TASK)\b", filled):
+    if not job and re.search(r"\b(JOB|TASK)\b|runs restart", filled):
         option = re.search(r"--[a-z-]+ [A-Z]+", filled)
         return GONE + (f" {option[0]}" if option else "")
     for word, name in (("TASK", f"'{job}/{task}'"), ("JOB", f"'{job}'"), ("RUN", run)):

@@ -11,7 +11,6 @@ LATE = 30.0
 """Seconds after its time from which a run that has not started is late."""
 
 _WAITING = ("SCHEDULED", "PENDING")
-_FINE = ("ok", "skipped")
 
 
 def of_job(api: Api, deployment: Json) -> list[Finding]:
@@ -163,8 +162,9 @@ def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]
     """How a run ended: the state, then each task that was not ok."""
     name, said = run["name"], (run.get("state") or {}).get("message") or ""
     when = views.ago(run.get("end_time") or run.get("expected_start_time"))
-    told = any(str(row.get("verdict")) not in _FINE for row in rows)  # the tasks say it better
-    what = f"it {run['state_name'].lower()} {when}" + (f": {said}" if said and not told else "")
+    told = any(str(row.get("verdict")) not in views.FINE for row in rows)  # the tasks say it better
+    ended = f"was {run['state_name'].lower()}" if run["state_type"] == "CANCELLED" else run["state_name"].lower()
+    what = f"it {ended} {when}" + (f": {said}" if said and not told else "")
     job = str(lookup.spec_of(run).get("name") or "JOB")
     match run["state_type"]:
         case "COMPLETED":
@@ -177,7 +177,7 @@ def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]
             yield fail("run", what, "" if rows else f"read: ccs runs logs {name}")
     for row in rows:
         verdict = str(row.get("verdict"))
-        if verdict not in _FINE:
+        if verdict not in views.FINE:
             detail = f": {row['detail']}" if row.get("detail") else ""
             level = info if verdict == "not_run" else fail
             yield level(

@@ -68,7 +68,8 @@ def text(run: Json) -> str:
 def _short(run: Json) -> str:
     rows = f"{table(run['tasks'], _TASKS)}\n\n" if run["tasks"] else ""
     cost = f", {views.dollars(run['cost_usd'])}" if run["cost_usd"] is not None else ""
-    reason = f": {run['reason']}" if run["reason"] else ""
+    told = any(t.get("verdict") not in views.FINE for t in run["tasks"])  # the table has it
+    reason = f": {run['reason']}" if run["reason"] and not told else ""
     duration = views.span(run["duration_seconds"])
     return f"{rows}{run['name']} {run['status'].lower()} after {duration}{cost}{reason}\n{run['url']}"
 

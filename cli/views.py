@@ -14,6 +14,9 @@ _POLICIES = (
 )
 """Fields of a job that say nothing when they are not set."""
 
+FINE = ("ok", "skipped")
+"""Verdicts of tasks about which there is nothing to say."""
+
 ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 

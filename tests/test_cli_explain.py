@@ -125,15 +125,24 @@ def test_every_advice_stands_without_its_job_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "level", "do"), [("CRASHED", "FAIL", "ccs runs restart"), ("CANCELLED", "WARN", "ccs jobs run")]
+    ("kind", "says", "do"),
+    [("CRASHED", "FAIL it crashed", "ccs runs restart"), ("CANCELLED", "WARN it was cancelled", "ccs jobs run")],
 )
-def test_other_ends_of_a_run_say_what_to_do(ccs: Cli, job: str, kind: str, level: str, do: str) -> None:
+def test_other_ends_of_a_run_say_what_to_do(ccs: Cli, job: str, kind: str, says: str, do: str) -> None:
     run = ccs.ok("jobs", "run", job).json
     state(ccs, run["id"], kind, "the reason")
     said = explained(ccs, run["id"])["run"]
-    assert said.startswith(level)
+    assert said.startswith(says)
     assert "the reason" in said
     assert do in said
+
+
+def test_a_run_that_was_stopped_while_it_waited_can_be_gone_on_with(ccs: Cli, job: str) -> None:
+    run = ccs.ok("jobs", "run", job).json
+    ended(ccs, run["id"], "CANCELLED", verdict="waiting", detail="a usage limit")
+    task = explained(ccs, run["id"])["task"]
+    assert f"the run ended while it waited; go on with: ccs runs restart {run['name']} --from-failed" in task
+    assert "runs restart" not in advice.for_verdict("waiting", "", "one", "brave-cat")
 
 
 def test_a_crashed_run_names_its_node_and_whether_it_lives(ccs: Cli, job: str, pool: str) -> None:

@@ -65,7 +65,8 @@ def _halted(halt: Halt, running: str | None, facts: Facts, request: Request) -> 
             return Verdict(Reason.TIMEOUT, f"stopped from outside because the time was over{tool}")
         case "own_timeout":
             return Verdict(
-                Reason.TIMEOUT, f"not finished after {request.timeout:g} s{tool}: raise timeout, or ask for less"
+                Reason.TIMEOUT,
+                f"not finished after {round(request.timeout, 1):g} s{tool}: raise timeout, or ask for less",
             )
         case "first_output":
             return Verdict(
