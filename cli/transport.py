@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
@@ -58,7 +59,7 @@ class Transport:
             base_url=address,
             headers={"User-Agent": "ccs", **plain, **settings.headers},
             timeout=httpx.Timeout(patience, connect=min(5, patience)),
-            verify=settings.verify if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            verify=_trust(settings) if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             follow_redirects=True,
         )
 
@@ -144,7 +145,8 @@ class Transport:
         self.answered = True
         if date := answer.headers.get("date"):
             try:
-                self.server_time = parsedate_to_datetime(date)
+                told = parsedate_to_datetime(date)
+                self.server_time = told if told.tzinfo else told.replace(tzinfo=UTC)
             except ValueError:
                 say(f"the server's date {date!r} cannot be read", level=1)
         if not answer.is_success:
@@ -183,6 +185,11 @@ class Transport:
 
     def _unreachable(self, error: httpx.TransportError) -> UnreachableError:
         url, origin = self.settings.api_url, self.settings.origin
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return UnreachableError(
+                f"the certificate of the server at {url} ({origin}) is not trusted: {_reason(error)}",
+                "name the certificate of who signed it: export PREFECT_API_SSL_CERT_FILE=PATH",
+            )
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             return UnreachableError(
                 f"no server answers at {url} ({origin}): {_reason(error)}",
@@ -192,6 +199,19 @@ class Transport:
         return UnreachableError(
             f"no answer from the server at {url}: {why}", "look whether the change was made, then try again"
         )
+
+
+def _trust(settings: Settings) -> ssl.SSLContext | bool:
+    """Which certificates are good; RequestError when the file that should say so does not."""
+    if not isinstance(file := settings.verify, str):
+        return file
+    try:
+        return ssl.create_default_context(cafile=str(Path(file).expanduser()))
+    except OSError as error:
+        why = error.strerror or error
+        raise RequestError(
+            f"PREFECT_API_SSL_CERT_FILE names {file}, which cannot be used: {why}", "give a file of certificates in PEM"
+        ) from error
 
 
 def _was_rolled_back(answer: httpx.Response) -> bool:

@@ -1,0 +1,71 @@
+"""How a server is reached: behind TLS, below a path, through something that tells the time in its own way."""
+
+import datetime as time
+import ipaddress
+import ssl
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from bad_server import Answer, bad, gives
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+NODE = {"id": "1", "name": "n", "status": "ONLINE", "last_heartbeat_time": "2026-11-21T17:12:00+00:00"}
+EMPTY = gives(200, {"results": [], "count": 0})
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1 that nobody signed, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = time.datetime.now(time.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - time.timedelta(hours=1))
+        .not_valid_after(now + time.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(secret + made.public_bytes(pem))
+    return path
+
+
+def test_a_certificate_of_ones_own_is_trusted_when_it_is_named(certificate: Path, tmp_path: Path) -> None:
+    with bad(EMPTY) as (server, ccs):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+        url = server.url.replace("http://", "https://").replace("/api", "/team/api")
+        said = ccs("jobs", "list", PREFECT_API_URL=url)
+        assert said.code == 3
+        assert "is not trusted" in said.err
+        assert "PREFECT_API_SSL_CERT_FILE" in said.err
+        ccs.ok("jobs", "list", PREFECT_API_URL=url, PREFECT_API_SSL_CERT_FILE=str(certificate))
+        ccs.ok("jobs", "list", PREFECT_API_URL=url, PREFECT_API_TLS_INSECURE_SKIP_VERIFY="true")
+        for path in (tmp_path / "none.pem", Path(__file__)):
+            said = ccs("jobs", "list", PREFECT_API_URL=url, PREFECT_API_SSL_CERT_FILE=str(path))
+            assert (said.code, f"PREFECT_API_SSL_CERT_FILE names {path}, which cannot be used" in said.err) == (1, True)
+    assert server.asked == ["POST /team/api/deployments/paginate"] * 2
+
+
+def dated(date: str) -> Answer:
+    """An answer that tells the time like that."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.date_time_string = lambda timestamp=None: date  # type: ignore[method-assign]
+        gives(200, [NODE])(request)
+
+    return answer
+
+
+@pytest.mark.parametrize("date", ["Sat, 21 Nov 2026 17:12:20 -0000", "2026-11-21, 2026-11-21", "", "noon"])
+def test_a_server_may_tell_the_time_as_it_likes(date: str) -> None:
+    with bad(dated(date)) as (_, ccs):
+        assert [node["name"] for node in ccs.ok("nodes", "list").json["nodes"]] == ["n"]
