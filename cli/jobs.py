@@ -168,8 +168,10 @@ def delete(job: JobRef, force: Force = False) -> None:
     api = Session.api()
     found = lookup.job(api, job)
     runs, total = api.runs({"deployment_id": {"any_": [found["id"]]}}, lookup.ALL)
-    if alive := [str(r["name"]) for r in runs if r["state_type"] in ("RUNNING", "PENDING", "CANCELLING")]:
-        raise RequestError(f"job {found['name']!r} is running: {', '.join(alive)}", f"end it with: ccs jobs stop {job}")
+    if alive := [str(r["name"]) for r in runs if views.is_under_way(r)]:
+        raise RequestError(
+            f"job {found['name']!r} is under way: {', '.join(alive)}", f"end it with: ccs jobs stop {job}"
+        )
     parts = ", ".join(
         (many(len(lookup.tasks_of(found)), "task"), many(len(found["schedules"]), "schedule"), many(total, "run"))
     )
@@ -204,7 +206,7 @@ def stop(job: JobRef) -> None:
     api = Session.api()
     found = lookup.job(api, job)
     where = {"deployment_id": {"any_": [found["id"]]}, "state": {"type": {"any_": list(stopping.STOPPABLE)}}}
-    runs = [r for r in api.runs(where, lookup.ALL)[0] if r["state_type"] != "SCHEDULED" or not r.get("auto_scheduled")]
+    runs = [r for r in api.runs(where, lookup.ALL)[0] if not views.is_planned(r, api.server_time)]
     if not runs:
         say(f"no run of job {found['name']!r} is under way")
     stopped = [stopping.stop(api, r) for r in runs]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ccs.cli import editing, environment, lock, lookup
+from ccs.cli import editing, environment, lock, lookup, views
 from ccs.cli.api import Api, Json
 from ccs.cli.errors import RequestError
 from ccs.cli.output import say
@@ -46,7 +46,7 @@ def users(api: Api, profile: str) -> list[Json]:
 def _busy(api: Api, profile: str) -> list[str]:
     kinds = ["RUNNING", "PENDING", "PAUSED", "CANCELLING", "SCHEDULED"]
     runs, _ = api.runs({"state": {"type": {"any_": kinds}}}, lookup.ALL)
-    alive = [r for r in runs if not (r["state_type"] == "SCHEDULED" and r.get("auto_scheduled"))]  # those are made anew
+    alive = [r for r in runs if not views.is_planned(r, api.server_time)]
     return [f"run {run['name']}" for run in alive if _uses((run.get("parameters") or {}).get("job"), profile)]
 
 

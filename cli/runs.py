@@ -150,7 +150,7 @@ def delete(
     api = Session.api()
     found = {str(r["id"]): r for r in (lookup.run(api, name) for name in run)}
     names = ", ".join(str(r["name"]) for r in found.values())
-    if alive := [str(r["name"]) for r in found.values() if r["state_type"] in ("RUNNING", "PENDING", "CANCELLING")]:
+    if alive := [str(r["name"]) for r in found.values() if views.is_under_way(r)]:
         raise RequestError(f"still under way: {', '.join(alive)}", f"end it with: ccs runs stop {alive[0]}")
     confirm(f"delete {many(len(found), 'run')}: {names}?", force)
     api.delete_runs(list(found))

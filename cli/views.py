@@ -103,6 +103,19 @@ def is_waiting(flow_run: Json) -> bool:
     return flow_run["state_type"] == "SCHEDULED" and bool(flow_run.get("start_time"))
 
 
+def is_under_way(flow_run: Json) -> bool:
+    """Whether a run has begun and has not ended; it may wait in the middle."""
+    return flow_run["state_type"] in ("RUNNING", "PENDING", "CANCELLING", "PAUSED") or is_waiting(flow_run)
+
+
+def is_planned(flow_run: Json, now: datetime) -> bool:
+    """Whether a schedule made a run whose time has not come; the server makes such anew."""
+    if flow_run["state_type"] != "SCHEDULED" or is_waiting(flow_run) or not flow_run.get("auto_scheduled"):
+        return False
+    time = due(flow_run)
+    return time is None or datetime.fromisoformat(time) > now
+
+
 def node(worker: Json, pool: str, now: datetime) -> Json:
     """A node, and whether it is alive."""
     return {

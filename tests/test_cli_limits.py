@@ -165,3 +165,17 @@ def test_a_followed_log_goes_on_while_the_run_waits(ccs: Cli, job: str) -> None:
     out, err = child.communicate(timeout=60)
     assert child.returncode == 0, err
     assert out.endswith(" on it\n")
+
+
+def test_a_planned_run_that_waits_in_the_middle_is_under_way(ccs: Cli, job: str) -> None:
+    deployment = ccs.ok("jobs", "update", job, "--every", "1d").json["id"]
+    ccs.ask("POST", f"/deployments/{deployment}/schedule", {"min_runs": 2})
+    planned = [str(r["id"]) for r in ccs.ok("runs", "list", "--job", job, "--status", "scheduled").json["runs"]]
+    assert len(planned) > 1
+    waiting(ccs, planned[0])
+    for refused in (("jobs", "delete", job, "--force"), ("runs", "delete", planned[0], "--force")):
+        said = ccs(*refused)
+        assert (said.code, "under way: " in said.err) == (1, True), said
+    stopped = ccs.ok("jobs", "stop", job).json["runs"]
+    assert [run["id"] for run in stopped] == planned[:1]
+    ccs.ok("jobs", "delete", job, "--force")
