@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ccs.cli.job_options import FIELDS as JOB
-from ccs.cli.legacy_names import DIRECTORY, HOMELESS, SHORTCUTS, slug
+from ccs.cli.legacy_names import DIRECTORY, SHORTCUTS, slug
 from ccs.cli.task_options import FIELDS as TASK
 
 NOUNS = ("jobs", "tasks", "runs", "profiles", "nodes")
@@ -44,6 +44,9 @@ _TAKES_VALUE = frozenset(
         *("--timezone", "--pool"),
     )
 )
+HOMELESS = "tasks on their own"
+"""The job of tasks that name none; it is not that of those which are taken over."""
+
 _OPPOSITE = {"--no-require-git": "--require-git", "--allow-dirty": "--no-allow-dirty"}
 _ANYWHERE = tuple(_OPPOSITE)
 """It never looked at git before a run."""

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from ccs.cli.api import Json
 from ccs.cli.drafts import Draft
 from ccs.cli.errors import RequestError
-from ccs.cli.legacy_names import DIRECTORY, HOMELESS
+from ccs.cli.legacy_names import DIRECTORY
 from ccs.cli.legacy_schedules import schedule_of
 from ccs.cli.takeover import Fields, Report
 
@@ -49,7 +49,7 @@ def job_of(data: Json, tasks: list[Json], how: Takeover) -> Draft:
 
 def orphans_of(tasks: list[Json], how: Takeover) -> Draft:
     """Tasks that belong to no job, in a job of their own."""
-    data = {"name": HOMELESS, "working_directory": {"path": DIRECTORY}}
+    data = {"name": "tasks without a job", "working_directory": {"path": DIRECTORY}}
     return job_of(data, tasks, how)
 
 

@@ -9,9 +9,6 @@ SHORTCUTS = {"5270805b-3731-41da-8710-fe765f2e58be": "zai", "9e4eaa7d-ba4e-44c0-
 DIRECTORY = "~/projects"
 """Where a job, or a task without one, ran unless it said otherwise."""
 
-HOMELESS = "tasks without a job"
-"""The job here of tasks that belonged to none there."""
-
 
 def slug(name: str) -> str:
     """The name as the name of a profile."""

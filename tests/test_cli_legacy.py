@@ -21,7 +21,7 @@ ALIAS = str(Path(sys.executable).with_name("claude-code-scheduler"))
 BEDROCK = "9e4eaa7d-ba4e-44c0-861a-712aa75382d1"
 
 ANYWHERE = "--no-require-git --allow-dirty"
-HOMELESS = "--job 'tasks without a job'"
+HOMELESS = "--job 'tasks on their own'"
 
 LINES = {  # of its documentation, and the command line of ccs
     "cli jobs list": "jobs list",
@@ -197,16 +197,16 @@ def test_the_documented_workflow_works_on_a_server(ccs: Cli, tmp_path: Path) -> 
 
 
 def test_a_task_without_a_job_gets_one_that_is_made_when_it_is_needed(ccs: Cli) -> None:
-    ccs("jobs", "delete", "tasks without a job", "--force")
+    ccs("jobs", "delete", "tasks on their own", "--force")
     first, second = f"first-{uuid4().hex[:8]}", f"second-{uuid4().hex[:8]}"
     for name in (first, second):
         made = alias(ccs, f"cli tasks create --name {name} --command 'echo hi'")
-        assert (made.json["job"], made.json["prompt"]) == ("tasks without a job", "echo hi"), made
-        assert "'tasks without a job'" in made.err
+        assert (made.json["job"], made.json["prompt"]) == ("tasks on their own", "echo hi"), made
+        assert "'tasks on their own'" in made.err
     job = ccs.ok("jobs", "create", "--name", f"job-{first}", "-C", "/srv").json["id"]
     assert alias(ccs, f"cli tasks update {first} --job {job}").json["job"] == f"job-{first}"
-    assert alias(ccs, f"cli tasks update {first} --job none").json["job"] == "tasks without a job"
-    place = ccs.ok("jobs", "get", "tasks without a job").json["working_directory"]
+    assert alias(ccs, f"cli tasks update {first} --job none").json["job"] == "tasks on their own"
+    place = ccs.ok("jobs", "get", "tasks on their own").json["working_directory"]
     assert (place["require_git"], place["allow_dirty"]) == (False, True)
 
 
