@@ -167,6 +167,7 @@ def test_a_run_under_way_says_so(ccs: Cli, job: str, kind: str, what: str) -> No
 def test_what_is_neither_job_nor_run_is_an_error(ccs: Cli) -> None:
     said = ccs("explain", "no-such-thing")
     assert (said.code, "there is no job or run 'no-such-thing'" in said.err) == (1, True)
+    assert "ccs jobs list, ccs runs list" in said.err
 
 
 def test_the_page_of_a_job_and_of_a_run_are_told(ccs: Cli, job: str) -> None:
