@@ -108,6 +108,20 @@ def server(world: World) -> None:
         world.ended(hurried, three="ok", four="ok")
 
 
+def power(world: World) -> None:
+    """kill -9 of the server, three times in the middle of a run, back at once"""
+    steps = [world.works(name, f"while ! test -e {world.folder}/{name}; do sleep 0.1; done") for name in "abc"]
+    world.job("job", world.task("one", *steps, DONE), world.task("two", world.works("d"), DONE))
+    with world.on("n"):
+        run = world.run("job")
+        for name in "abc":
+            world.has_done(name)
+            world.server.crash()
+            (world.folder / name).touch()
+            world.server.start()
+        world.ended(run, one="ok", two="ok")
+
+
 def disk(world: World) -> None:
     """the disk of the transcripts becomes full in the middle of a task, and is full before a run begins"""
     folder = world.folder / "ccs-n" / "runs"
@@ -148,19 +162,21 @@ def events(world: World) -> None:
 
 
 def limit(world: World) -> None:
-    """a usage limit with its reset 90 s ahead, waited for; the same session goes on, and others work meanwhile"""
+    """a usage limit with its reset 90 s ahead; others work meanwhile, the node dies, and the same session goes on"""
     world.profile("subscription", CLAUDE_CODE_OAUTH_TOKEN="env:TOKEN_ON_THE_NODE")
     reset = int(time.time()) + 90
     one = world.task("one", world.works("a"), rejected(reset), world.works("b"), DONE, profile="subscription")
     world.job("job", one, world.task("two", world.works("c"), DONE))
     elsewhere = {"path": str(git_world.repository(world.folder / "another"))}
     world.job("beside", world.task("three", world.works("d"), DONE), working_directory=elsewhere)
-    with world.on("n", "--limit", "1"):
+    with world.on("n", "--limit", "1") as first:
         run = world.run("job")
         world.waits(run)
         world.ended(world.run("beside"), three="ok")
-        if world.state(run)["name"] != "AwaitingRetry":
-            world.blame("verdicts", "the run did not wait while another one worked")
+        first.dies()
+    if world.state(run)["name"] != "AwaitingRetry":
+        world.blame("verdicts", "the run did not wait while another one worked and the node died")
+    with world.on("n", "--limit", "1"):
         world.ended(run, one="ok", two="ok")
     world.went_on_after(reset, "one")
     if len({r["headers"].get("X-Claude-Code-Session-Id") for r in world.asked("one")}) != 1:
@@ -251,5 +267,5 @@ def fill(folder: Path) -> None:
             pass
 
 
-SCENARIOS = (claude, flow, node, machine, server, disk, line, events, limit, nodes, parallel, budget)
+SCENARIOS = (claude, flow, node, machine, server, power, disk, line, events, limit, nodes, parallel, budget)
 ALL = {scenario.__name__: scenario for scenario in SCENARIOS}

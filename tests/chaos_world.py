@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -51,6 +52,11 @@ class Server:
 
     def stop(self) -> None:
         stop_server(self.process)
+
+    def crash(self) -> None:
+        """End at once, as without power."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 class World(node_world.World):
