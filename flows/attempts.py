@@ -216,7 +216,7 @@ class _Attempts:
         """What the task is worth after claude said that it is done; and what its session is asked to mend."""
         spec, task = self.spec, self.task
         if missing := check_files(spec.expect_files, task.request.cwd):
-            return Verdict(Reason.EXPECTATION, f"claude finished, but {', '.join(missing)}"), ""
+            return Verdict(Reason.EXPECTATION, f"claude finished, but there is no {', no '.join(missing)}"), ""
         if spec.expect_changes and not task.changed():
             return Verdict(Reason.EXPECTATION, "claude finished, but no file was changed"), ""
         for gate in spec.gates:

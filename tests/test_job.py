@@ -219,8 +219,11 @@ def test_a_run_goes_on_after_a_limit_and_repeats_nothing(
 def test_a_failure_beside_a_task_that_waits_stops_the_run_all_the_same(
     server: Server, subscription: str, repository: Path
 ) -> None:
-    bad = task("bad", {"status": 403, "times": -1})
-    tasks = [bad, task("slow", limited(), {"text": "at last"}), task("never", {"text": "no"})]
+    tasks = [
+        task("bad", {"status": 403, "times": -1}, commit_on_success=False),
+        task("slow", limited(), {"text": "at last"}, commit_on_success=False),
+        task("never", {"text": "no"}, commit_on_success=False),
+    ]
     waiting = waits(server, subscription, repository, *tasks, max_parallel=2)
     limit_ends(server, subscription)
     state = resumed(server, waiting)
