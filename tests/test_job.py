@@ -231,6 +231,21 @@ def test_a_failure_beside_a_task_that_waits_stops_the_run_all_the_same(
     assert [r["verdict"] for r in server.rows(state)] == ["auth", "ok", "not_run"]
 
 
+def test_what_a_task_spent_before_a_limit_stays_on_record_when_it_cannot_go_on(
+    server: Server, subscription: str, repository: Path
+) -> None:
+    spec = task("a", {"tool": "Bash", "input": {"command": "ls"}}, limited(), {"text": "done"})
+    waiting = waits(server, subscription, repository, spec)
+    Profile.delete(subscription)
+    state = resumed(server, waiting)
+    assert state is not None
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("spawn", 1)
+    assert row["cost_usd"] > 0
+    assert row["session_id"]
+    assert f"estimated ${row['cost_usd']:.4f}" in (state.message or "")
+
+
 def test_a_run_that_has_to_wait_once_more_keeps_its_session(
     server: Server, api: FakeApi, subscription: str, repository: Path
 ) -> None:
