@@ -220,9 +220,9 @@ def test_a_failure_beside_a_task_that_waits_stops_the_run_all_the_same(
     server: Server, subscription: str, repository: Path
 ) -> None:
     tasks = [
-        task("bad", {"status": 403, "times": -1}, commit_on_success=False),
-        task("slow", limited(), {"text": "at last"}, commit_on_success=False),
-        task("never", {"text": "no"}, commit_on_success=False),
+        task("bad", {"status": 403, "times": -1}),
+        task("slow", limited(), {"text": "at last"}),
+        task("never", {"text": "no"}),
     ]
     waiting = waits(server, subscription, repository, *tasks, max_parallel=2)
     limit_ends(server, subscription)
@@ -234,8 +234,8 @@ def test_a_failure_beside_a_task_that_waits_stops_the_run_all_the_same(
 def test_what_a_task_spent_before_a_limit_stays_on_record_when_it_cannot_go_on(
     server: Server, subscription: str, repository: Path
 ) -> None:
-    spec = task("a", {"tool": "Bash", "input": {"command": "ls"}}, limited(), {"text": "done"})
-    waiting = waits(server, subscription, repository, spec)
+    write = {"tool": "Write", "input": {"file_path": str(repository / "a.txt"), "content": "one\n"}}
+    waiting = waits(server, subscription, repository, task("a", write, limited(), {"text": "done"}))
     Profile.delete(subscription)
     state = resumed(server, waiting)
     assert state is not None
@@ -244,6 +244,8 @@ def test_what_a_task_spent_before_a_limit_stays_on_record_when_it_cannot_go_on(
     assert row["cost_usd"] > 0
     assert row["session_id"]
     assert f"estimated ${row['cost_usd']:.4f}" in (state.message or "")
+    assert git(repository, "status", "--porcelain") == ""
+    assert "cherry-pick" in server.logs(state, until="cherry-pick")
 
 
 def test_a_run_that_has_to_wait_once_more_keeps_its_session(
