@@ -26,7 +26,7 @@ _TRACEBACK = re.compile(r"\n(?:Traceback \(most recent call last\)|NoneType: Non
 _BOOKKEEPING = re.compile(
     r"Engine execution exited with unexpected|Downloading flow code from|Worker '.*' submitting flow run"
     r"|(?:Task|Flow) run failed with state:|Beginning flow run|Flow run '.*' submitted to infrastructure"
-    r"|Finished in state Running\(\)"
+    r"|Finished in state (?:Running\(\)|Waiting\()"
 )
 
 EXIT_CODES = {"COMPLETED": 0, "FAILED": 10, "CRASHED": 11, "CANCELLED": 130}

@@ -94,7 +94,9 @@ class Place:
                     stack.callback(hold.release)
                 if commits_to and not journal_file(run_id).exists():  # else its own tasks left it so, to go on
                     _check_clean(commits_to, hold, spec.allow_dirty or spec.worktree.enabled, log)
-                return cls(job, run_id, path, commits_to, earlier, stack.pop_all(), log)
+                place = cls(job, run_id, path, commits_to, earlier, stack.pop_all(), log)
+                place._held.callback(place._clean_up, hold)
+                return place
         except GitError as error:
             raise WorkplaceError(str(error)) from None
 
@@ -105,6 +107,11 @@ class Place:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._held.close()
+
+    def _clean_up(self, own: Hold | None) -> None:
+        """Set aside what a task left before a usage limit after which it could not go on."""
+        if self._group is None and journal_file(self.run_id).exists() and (sentence := recover(self.run_id, own)):
+            self.log.warning("%s", sentence)
 
     def enter(self, task: Task) -> None:
         """A task begins to work. Raises WorkplaceError when the state of the directory cannot be read."""

@@ -58,7 +58,13 @@ def run_task(spec: Task, run: Run) -> State[None]:
 def _outcome(spec: Task, run: Run) -> Outcome:
     """What becomes of the task; only Prefect's own trouble raises."""
     log = get_run_logger()
-    start = Outcome(task=spec, verdict=Verdict(Reason.OK, ""), node=node_name(), directory=run.place.directory)
+    start = Outcome(
+        task=spec,
+        verdict=Verdict(Reason.OK, ""),
+        node=node_name(),
+        directory=run.place.directory,
+        earlier=Figures.read(run.table.row(spec)),
+    )
     try:
         profile = spec.profile or run.job.profile
         block, environment = _profile(profile)
@@ -72,7 +78,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
             if not condition.ok:
                 words = f"only_if `{spec.only_if}`: {condition.sentence}"
                 return replace(start, verdict=Verdict(Reason.OK, words), is_skipped=True)
-        assignment = _assignment(spec, run, profile, block, environment, shell)
+        assignment = _assignment(spec, run, profile, block, environment, shell, start.earlier)
         run.place.enter(spec)
     except (UnresolvedError, ExecutableNotFound, WorkplaceError, templates.TemplateError) as problem:
         return start.failed(Reason.SPAWN, str(problem))
@@ -90,7 +96,6 @@ def _outcome(spec: Task, run: Run) -> Outcome:
             limited_since=ended.limited_since,
             gate_output=ended.gate_output,
             executable=assignment.executable.path,
-            earlier=assignment.earlier,
             output=last.output if last and ended.verdict.ok else None,
         )
         *others, own = run.place.leave(outcome)
@@ -102,7 +107,13 @@ def _outcome(spec: Task, run: Run) -> Outcome:
 
 
 def _assignment(
-    spec: Task, run: Run, profile: str | None, block: Profile | None, environment: Environment, shell: Shell
+    spec: Task,
+    run: Run,
+    profile: str | None,
+    block: Profile | None,
+    environment: Environment,
+    shell: Shell,
+    earlier: Figures,
 ) -> Assignment:
     log = get_run_logger()
     found = run.interrupted(spec)
@@ -114,7 +125,7 @@ def _assignment(
         request=_request(spec, run, environment),
         profile=profile,
         block=block,
-        earlier=Figures.read(run.table.row(spec)),
+        earlier=earlier,
         continues=str(found["session_id"]) if found else "",
         limited_since=found.get("limited_since") if found else None,
         redact=redact,

@@ -113,7 +113,10 @@ def test_fix_rounds_have_an_end_and_the_changes_are_set_aside(server: Server, pr
 
 @pytest.mark.parametrize(
     ("expected", "words"),
-    [({"expect_changes": True}, "no file was changed"), ({"expect_files": ["out/*.md"]}, "there is no out/*.md")],
+    [
+        ({"expect_changes": True}, "no file was changed"),
+        ({"expect_files": ["out/*.md", "b"]}, "but there is no out/*.md, no b"),
+    ],
 )
 def test_what_was_expected_is_checked(
     server: Server, profile: str, repository: Path, expected: dict[str, Any], words: str

@@ -144,6 +144,9 @@ def test_waiting_for_a_run_goes_on_while_the_run_waits(ccs: Cli, job: str) -> No
     run = newest(ccs, job)
     state(ccs, run, "RUNNING")
     ccs.ask("PATCH", f"/work_pools/{job}", {"is_paused": True})  # which matters to a run only when it is due
+    bookkeeping = {"name": "prefect.task_runs", "level": 40, "message": f'Finished in state Waiting("{MESSAGE}")'}
+    line = {**bookkeeping, "timestamp": datetime.now(UTC).isoformat(), "flow_run_id": run}
+    assert ccs.ask("POST", "/logs/", [line]).status_code == 201
     waiting(ccs, run)
     assert "(in 2h) and then goes on" in reads(child, "the run waits until ")
     ended(ccs, run, "FAILED", verdict="usage_limit")
@@ -151,6 +154,7 @@ def test_waiting_for_a_run_goes_on_while_the_run_waits(ccs: Cli, job: str) -> No
     assert child.returncode == 75, err
     assert json.loads(out)["tasks"][0]["verdict"] == "usage_limit"
     assert "the run waits" not in err  # once
+    assert "Finished in state Waiting" not in err  # no error
 
 
 def test_a_followed_log_goes_on_while_the_run_waits(ccs: Cli, job: str) -> None:

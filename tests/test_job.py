@@ -219,13 +219,33 @@ def test_a_run_goes_on_after_a_limit_and_repeats_nothing(
 def test_a_failure_beside_a_task_that_waits_stops_the_run_all_the_same(
     server: Server, subscription: str, repository: Path
 ) -> None:
-    bad = task("bad", {"status": 403, "times": -1})
-    tasks = [bad, task("slow", limited(), {"text": "at last"}), task("never", {"text": "no"})]
+    tasks = [
+        task("bad", {"status": 403, "times": -1}),
+        task("slow", limited(), {"text": "at last"}),
+        task("never", {"text": "no"}),
+    ]
     waiting = waits(server, subscription, repository, *tasks, max_parallel=2)
     limit_ends(server, subscription)
     state = resumed(server, waiting)
     assert state is not None and state.is_failed()
     assert [r["verdict"] for r in server.rows(state)] == ["auth", "ok", "not_run"]
+
+
+def test_what_a_task_spent_before_a_limit_stays_on_record_when_it_cannot_go_on(
+    server: Server, subscription: str, repository: Path
+) -> None:
+    write = {"tool": "Write", "input": {"file_path": str(repository / "a.txt"), "content": "one\n"}}
+    waiting = waits(server, subscription, repository, task("a", write, limited(), {"text": "done"}))
+    Profile.delete(subscription)
+    state = resumed(server, waiting)
+    assert state is not None
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("spawn", 1)
+    assert row["cost_usd"] > 0
+    assert row["session_id"]
+    assert f"estimated ${row['cost_usd']:.4f}" in (state.message or "")
+    assert git(repository, "status", "--porcelain") == ""
+    assert "cherry-pick" in server.logs(state, until="cherry-pick")
 
 
 def test_a_run_that_has_to_wait_once_more_keeps_its_session(

@@ -38,7 +38,8 @@ class Entry:
         return aside(self.snapshot, self._run_id, self._task, self._hold)
 
     def interrupt(self, ended: tuple[str, ...]) -> None:
-        """Keep for `resume` which tasks have ended; GitError when it cannot be written."""
+        """Keep for `resume` which tasks have ended, and end the share; GitError when it cannot be written."""
+        self._hold.release()
         _write(self._file, _text(self.snapshot, self._run_id, self._task, self._ref, ended))
 
     def end(self) -> None:
