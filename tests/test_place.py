@@ -11,7 +11,7 @@ import pytest
 from claude_fixtures import bundled_claude
 from cli_world import Cli
 from fake_anthropic import FakeApi
-from flow_world import KEY, Server, api, does, profile, repository, run, run_id, server
+from flow_world import KEY, Server, api, does, profile, repository, run, run_id, server, task
 from git_world import commit, git, hook, status, write
 from git_world import repository as new_repository
 from prefect.client.schemas.objects import State
@@ -215,17 +215,23 @@ def test_what_was_uncommitted_before_stays_so_whatever_becomes_of_the_task(
 def test_tasks_side_by_side_are_committed_together_or_not_at_all(
     server: Server, profile: str, repository: Path
 ) -> None:
-    last = "until [ -e .git/a ] && [ -e .git/b ]; do sleep 0.1; done; echo d > d.txt"
+    def after(command: str, *marks: str) -> str:
+        return f"until {' && '.join(f'[ -e .git/{mark} ]' for mark in marks)}; do sleep 0.1; done; {command}"
+
     state = run(
         profile, repository,
-        does("a", "echo a > a.txt", gates=[{"command": "touch .git/a"}]),
-        does("b", "echo b > b.txt", gates=[{"command": "touch .git/b; false"}]),
-        does("d", last, commit_on_success=False),
+        task("still", {"text": "nothing to do"}),
+        does("a", after("echo a > a.txt", "open"), gates=[{"command": "touch .git/a"}]),
+        does("b", after("echo b > b.txt", "open"), gates=[{"command": "touch .git/b; false"}]),
+        does("d", after("echo d > d.txt", "a", "b"), commit_on_success=False),
+        does("open", "touch .git/open", commit_on_success=False, depends_on=["still"]),
         does("c", "echo c > c.txt", depends_on=["a", "d"]),
-        max_parallel=3, on_failure="continue",
+        max_parallel=4, on_failure="continue",
     )  # fmt: skip
     found = rows(server, state)
-    assert verdicts(found) == {"a": "commit", "b": "gate", "d": "ok", "c": "not_run"}
+    assert verdicts(found) == {
+        "still": "ok", "a": "commit", "b": "gate", "d": "ok", "open": "ok", "c": "not_run",
+    }  # fmt: skip
     assert found["a"]["detail"] == "what it changed cannot be told from what b changed at the same time, which failed"
     assert found["c"]["detail"] == "it depends on a, which failed"
     assert {row["aside"] for row in found.values()} == {"", found["a"]["aside"]}
