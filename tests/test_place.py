@@ -11,12 +11,28 @@ import pytest
 from claude_fixtures import bundled_claude
 from cli_world import Cli
 from fake_anthropic import FakeApi
-from flow_world import KEY, Server, api, does, profile, repository, run, run_id, server, task
+from flow_world import (
+    KEY,
+    Server,
+    api,
+    does,
+    limit_ends,
+    limited,
+    profile,
+    repository,
+    resumed,
+    run,
+    run_id,
+    server,
+    subscription,
+    task,
+    waits,
+)
 from git_world import commit, git, hook, status, write
 from git_world import repository as new_repository
 from prefect.client.schemas.objects import State
 
-__all__ = ["api", "profile", "repository", "server"]  # fixtures
+__all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 
 Rows = dict[str, dict[str, Any]]
 
@@ -255,3 +271,39 @@ def test_a_worktree_without_its_git_is_not_taken_for_the_main_checkout(
     gone = run(profile, repository, does("vandal", "cd ..; rm -rf w; sleep 0"), does("next", "true"), **job)
     assert verdicts(rows(server, gone)) == {"vandal": "commit", "next": "spawn"}, gone.message
     assert (git(repository, "log", "--format=%s"), status(repository)) == ("first", " M README")
+
+
+@pytest.mark.parametrize("gate", ["true", "false"])
+def test_what_was_changed_beside_a_task_that_waits_is_decided_about_when_it_has_ended(
+    server: Server, api: FakeApi, subscription: str, repository: Path, gate: str
+) -> None:
+    last = "until [ -e ok.txt ] && [ -e bad.txt ]; do sleep 0.1; done; echo w > w.txt"
+    waiting = waits(
+        server, subscription, repository,
+        does("ok", "echo ok > ok.txt"),
+        does("waits", last, limited(), {"text": "after the reset"}),
+        does("bad", "echo bad > bad.txt", gates=[{"command": gate}]),
+        does("later", "echo l > l.txt", depends_on=["bad", "waits"]),
+        max_parallel=3, on_failure="continue",
+    )  # fmt: skip
+    limit_ends(server, subscription)
+    seen = len(api.requests)
+    state = resumed(server, waiting)
+    assert state is not None
+    found = rows(server, state)
+    assert status(repository) == ""
+    assert found["ok"]["session_id"]
+    if gate == "true":
+        assert len(api.requests) == seen + 3  # the rest of one task, and the whole of another
+        assert verdicts(found) == dict.fromkeys(found, "ok")
+        assert found["ok"]["commit"] == found["waits"]["commit"] != found["later"]["commit"]
+        (named,) = git(
+            repository, "log", "-1", "--format=%(trailers:key=Ccs-Task,valueonly)", found["ok"]["commit"]
+        ).split("\n")[:1]
+        assert sorted(named.split(", ")) == ["bad", "ok", "waits"]
+        assert (state.message or "").startswith("4 of 4 tasks ok, estimated $0.0032")
+    else:
+        assert len(api.requests) == seen + 1
+        assert verdicts(found) == {"ok": "commit", "waits": "commit", "bad": "gate", "later": "not_run"}
+        assert all("bad.txt, ok.txt and w.txt" in found[name]["aside"] for name in ("ok", "waits", "bad"))
+        assert found["later"]["detail"] == "it depends on bad, which failed"
