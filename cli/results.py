@@ -19,7 +19,7 @@ _TASKS: Columns = {
 
 def read(api: Api, run: Json, ui_url: str) -> Json:
     """A run with the rows about its tasks."""
-    rows = api.results([str(run["id"])]).get(str(run["id"]), [])
+    rows = [_last_word(row, run) for row in api.results([str(run["id"])]).get(str(run["id"]), [])]
     spec = (run.get("parameters") or {}).get("job") or {}
     place = spec.get("working_directory") or {}
     directory = place.get("path")
@@ -72,6 +72,14 @@ def _short(run: Json) -> str:
     reason = f": {run['reason']}" if run["reason"] and not told else ""
     duration = views.span(run["duration_seconds"])
     return f"{rows}{run['name']} {run['status'].lower()} after {duration}{cost}{reason}\n{run['url']}"
+
+
+def _last_word(row: Json, run: Json) -> Json:
+    """The row; of a task that was still under way when its run was killed or cancelled, with a verdict that says so."""
+    if row.get("verdict") not in ("running", "waiting") or run.get("state_type") not in views.ENDED:
+        return row
+    verdict = "cancelled" if run.get("state_type") == "CANCELLED" else "killed"
+    return {**row, "verdict": verdict, "detail": "the run ended before the task did; its log says what was set aside"}
 
 
 def _resume(row: Json, directory: str | None) -> str:

@@ -116,7 +116,7 @@ def _first_row(spec: Task) -> Row:
 def _refusal(only_if: str, run: Run) -> State[Any] | None:
     """How the run ends when its condition does not hold; None when it does."""
     shell = Shell.at(run.place.directory, EMPTY, marks(run.id), get_run_logger().info, run.stop)
-    answer = shell.run(only_if, CONDITION_TIMEOUT)
+    answer = shell.run(only_if, min(CONDITION_TIMEOUT, run.time_left))
     if not answer.is_answer:
         return Failed(message=f"only_if `{only_if}` gave no answer: {answer.sentence}")
     return None if answer.ok else _skipped(f"only_if `{only_if}`: {answer.sentence}")

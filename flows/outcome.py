@@ -129,6 +129,11 @@ class Outcome:
         return sum((Figures.of(attempt.report) for attempt in self.attempts), self.earlier)
 
     @property
+    def has_changed(self) -> bool:
+        """Whether files were changed while it ran; by it, or by a task beside it."""
+        return bool(self.changed or (self.found and self.found["changed"]))
+
+    @property
     def session_id(self) -> str:
         """The session of the last attempt; empty without one."""
         return self.report.session_id if self.report else str((self.found or {}).get("session_id", ""))

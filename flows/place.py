@@ -33,6 +33,7 @@ from ccs.flows.workplace import WorkplaceError, checked_directory, node_name
 Log = Logger | LoggerAdapter[Logger]
 
 _TURN_POLL = 1.0
+_UNKNOWN = ("unknown files",)
 
 
 @dataclass
@@ -160,7 +161,7 @@ class Place:
             try:
                 outcome = replace(outcome, changed=tuple(changes(group.snapshot)))
             except GitError as error:
-                outcome = outcome.noted(str(error))
+                outcome = replace(outcome, changed=_UNKNOWN).noted(str(error))
             group.ended.append(outcome)
             if group.running:
                 return [outcome]
@@ -184,7 +185,8 @@ class Place:
         if not any(o.task.commit_on_success for o in group.ended):
             group.entry.end()
             return group.ended
-        failed = [o for o in group.ended if not o.ok]
+        good = [o for o in group.ended if o.ok]
+        failed = [o for o in group.ended if not o.ok and (o.has_changed or not good)]
         try:
             settled = self._set_aside(group, group.entry, failed) if failed else self._committed(group, group.entry)
         except GitError as error:
@@ -194,15 +196,14 @@ class Place:
         return settled
 
     def _committed(self, group: _Group, entry: journal.Entry) -> list[Outcome]:
-        last = group.ended[-1]
-        names = ", ".join(o.task.name for o in group.ended)
-        report = last.report
+        whose = [o for o in group.ended if o.ok and o.has_changed] or [o for o in group.ended if o.ok]
+        report = whose[0].report if len(whose) == 1 else None
         origin = Origin(
             job=self.job.name,
-            task=names,
+            task=", ".join(o.task.name for o in whose),
             run=self.run_id,
-            session=", ".join(o.session_id for o in group.ended if o.session_id),
-            result=report.text if report and len(group.ended) == 1 else "",
+            session=", ".join(o.session_id for o in whose if o.session_id),
+            result=report.text if report else "",
         )
         try:
             done: Committed = commit(group.snapshot, origin, self.job.commit_author)
@@ -214,14 +215,11 @@ class Place:
                 raise GitError(f"{error}; {second}") from None
             if kept:
                 self.log.warning("%s", kept)
-            return [
-                replace(o.failed(Reason.COMMIT, str(error)) if o.task.commit_on_success else o, aside=kept)
-                for o in group.ended
-            ]
+            return [_undone(o, str(error), kept) for o in group.ended]
         if done.sentence:
             self.log.info("%s", done.sentence)
         made = ", ".join([*done.own, *([done.id] if done.id else [])])
-        return [replace(o, commit=made) for o in group.ended]
+        return [replace(o, commit=made) if o.ok and o.has_changed else o for o in group.ended]
 
     def _set_aside(self, group: _Group, entry: journal.Entry, failed: list[Outcome]) -> list[Outcome]:
         kept = _put_aside(entry)
@@ -230,10 +228,7 @@ class Place:
         self.log.warning("%s", kept)
         beside = ", ".join(o.task.name for o in failed)
         lost = f"what it changed cannot be told from what {beside} changed at the same time, which failed"
-        return [
-            replace(o.failed(Reason.COMMIT, lost) if o.ok and o.task.commit_on_success else o, aside=kept)
-            for o in group.ended
-        ]
+        return [_undone(o, lost, kept) for o in group.ended]
 
     @contextmanager
     def leaving(self, task: Task) -> Iterator[None]:
@@ -244,6 +239,15 @@ class Place:
             with self._lock:
                 if self._group:
                     self._group.running.discard(task.id)
+
+
+def _undone(outcome: Outcome, why: str, kept: str) -> Outcome:
+    """The outcome of a task whose changes, if there are any, were set aside and not committed."""
+    if not outcome.has_changed:
+        return outcome
+    if outcome.ok and outcome.task.commit_on_success:
+        outcome = outcome.failed(Reason.COMMIT, why)
+    return replace(outcome, aside=kept)
 
 
 def _put_aside(entry: journal.Entry) -> str:

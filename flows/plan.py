@@ -55,7 +55,17 @@ class Plan:
 
     def obstacle(self, task: Task) -> str:
         """Why a task that is left over was not started, in one phrase."""
-        for before in sorted(self._before.get(task.name, ())):
-            if self._ended.get(before) is False:
-                return f"it depends on {before}, which failed"
+        failed = {name for name, ok in self._ended.items() if not ok}
+        before = self._before.get(task.name, set())
+        for name in sorted(before & failed):
+            return f"it depends on {name}, which failed"
+        for name in sorted(before & self._behind(failed)):
+            return f"it depends on {name}, which could not run"
         return "the run ended before it"
+
+    def _behind(self, failed: set[str]) -> set[str]:
+        """The names of the tasks left over that wait for one of these, or for one that does."""
+        behind: set[str] = set()
+        while more := {name for name in self._due if name not in behind and self._before[name] & (failed | behind)}:
+            behind |= more
+        return behind

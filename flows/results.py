@@ -66,6 +66,7 @@ class RunTable:
         self._changed = threading.Lock()
         self._writer = ThreadPoolExecutor(1, "ccs-results")
         self._pending: Future[None] | None = None
+        self._is_behind = False
 
     def row(self, task: Task) -> Row:
         """The row of a task as it is now."""
@@ -98,6 +99,13 @@ class RunTable:
         if pending is not None:
             pending.result()
 
+    def close(self) -> None:
+        """The same at the end, and once more when the last rows did not reach the server."""
+        self.flush()
+        if self._is_behind:
+            self.publish()
+            self.flush()
+
     def _write(self) -> None:
         data = json.dumps(list(self._rows.values()))
         try:
@@ -115,5 +123,9 @@ class RunTable:
                     self._artifact = made.id
                 else:
                     client.update_artifact(self._artifact, ArtifactUpdate(data=data))
+            self._is_behind = False
         except Exception as error:
+            self._is_behind = True
+            if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.NOT_FOUND:
+                self._artifact = None  # somebody deleted it
             get_run_logger().warning("the results so far could not be written to the server: %s", error)

@@ -39,7 +39,7 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.table.flush()
+        self.table.close()
 
     @property
     def time_left(self) -> float:

@@ -70,7 +70,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
         block, environment = _profile(profile)
         shell = Shell.at(run.place.directory, environment, marks(run.id), log.info, run.stop)
         if spec.only_if and run.interrupted(spec) is None:
-            condition = shell.run(spec.only_if, CONDITION_TIMEOUT)
+            condition = shell.run(spec.only_if, min(CONDITION_TIMEOUT, run.time_left))
             if run.stop.reason:
                 return start.failed(Reason.CANCELLED, "the run was ended before this task began")
             if not condition.is_answer:

@@ -33,7 +33,12 @@ class Server:
         self.http = httpx.Client(base_url=url, timeout=30)
 
     def post(self, path: str, **body: Any) -> Any:
-        return self.http.post(path, json=body).raise_for_status().json()
+        for _ in range(10):
+            answer = self.http.post(path, json=body)
+            if answer.status_code != 503:  # SQLite is locked now and then
+                break
+            time.sleep(0.3)
+        return answer.raise_for_status().json()
 
     def artifacts(self, state: State[Any]) -> list[dict[str, Any]]:
         return list(self.post("/artifacts/filter", flow_runs={"id": {"any_": [run_id(state)]}}))

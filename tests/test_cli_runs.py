@@ -88,6 +88,18 @@ def test_a_run_is_shown_with_what_each_task_left_behind(ccs: Cli, job: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("kind", "found", "verdict"),
+    [("CRASHED", "running", "killed"), ("CANCELLED", "waiting", "cancelled"), ("RUNNING", "running", "running")],
+)
+def test_a_task_of_a_run_that_has_ended_is_not_under_way(
+    ccs: Cli, job: str, kind: str, found: str, verdict: str
+) -> None:
+    run = started(ccs, job)
+    ended(ccs, run, kind, verdict=found)
+    assert ccs.ok("runs", "get", run).json["tasks"][0]["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
     ("kind", "verdict", "code"),
     [
         ("COMPLETED", "ok", 0),

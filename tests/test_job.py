@@ -1,9 +1,11 @@
 """A run on a real server with the real `claude`: order, failures, skips, artifacts, logs, secrets."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from claude_fixtures import processes_with
 from fake_anthropic import FakeApi, marker
 from flow_world import (
     KEY,
@@ -25,6 +27,7 @@ from flow_world import (
 )
 from prefect.types import SecretDict
 
+from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
 
 __all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
@@ -265,3 +268,82 @@ def test_a_run_that_has_to_wait_once_more_keeps_its_session(
     assert (row["attempts"], row["turns"]) == (2, 3)
     assert git(repository, "status", "--porcelain") == ""
     assert git(repository, "log", "--format=%s", "-1").startswith("nightly/a")
+
+
+def test_gates_are_run_where_the_task_worked_and_nothing_of_them_is_left(
+    server: Server, profile: str, repository: Path
+) -> None:
+    secret, mark = "very secret 9f8e7d6c", f"8{os.getpid()}.5"
+    block = Profile.load(profile)
+    assert isinstance(block, Profile)
+    tools = {"TOOLS": Variable(source=Source.STATIC, value="/opt/tools")}
+    Profile(variables={**block.variables, **tools}, secrets=SecretDict({"MORE": secret})).save("gated", overwrite=True)
+    (repository / "leak").write_text(secret + "\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "a secret that somebody committed")
+    plain = 'test "$TOOLS" = /opt/tools && test -z "$MORE$ANTHROPIC_API_KEY" && test -e leak'
+    huge = "head -c 2000 /dev/zero | tr '\\0' '\\377'; yes | head -c 3000000 | tr -d '\\n'; echo; cat leak; exit 3"
+    gates = {
+        "plain": {"command": plain},
+        "huge": {"command": huge},
+        "slow": {"command": f"sleep {mark}", "timeout": 1},
+        "behind": {"command": f"(setsid sleep {mark} &) ; nohup sleep {mark} & exit 0"},
+        "absent": {"command": "no-such-thing-at-all"},
+    }
+    tasks = [task(name, {"text": "x"}, gates=[gate]) for name, gate in gates.items()]
+    rounds = [{"text": f"round {number}: {{{{last}}}}"} for number in (1, 2, 3)]
+    fixes = task("fixes", *rounds, gates=[{"command": "echo look at this; false"}], fix_attempts=2)
+    state = run("gated", repository, *tasks, fixes, on_failure="continue")
+    rows = {row["task"]: row for row in server.rows(state)}
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        "plain": "ok", "huge": "gate", "slow": "gate", "behind": "ok", "absent": "gate", "fixes": "gate",
+    }  # fmt: skip
+    assert rows["huge"]["detail"].endswith("failed: exit code 3 after 0 s")
+    assert rows["slow"]["detail"].endswith("its time was over")
+    assert "the shell found no such command" in rows["absent"]["detail"]
+    assert not processes_with(mark)
+    assert (rows["fixes"]["attempts"], rows["fixes"]["cost_usd"]) == (3, round(3 * rows["plain"]["cost_usd"], 6))
+    log = server.logs(state, until="round 3: ")
+    assert log.count("look at this\n") >= 2  # in what the session was told
+    pages = {a["key"]: a["data"] for a in server.artifacts(state) if a["type"] == "markdown"}
+    assert pages["nightly-fixes"].count(f"`{rows['fixes']['session_id']}`") == 4  # of the task and of each attempt
+    assert "## Gate\n\n    look at this" in pages["nightly-fixes"]
+    assert len(pages["nightly-huge"]) < 100_000
+    for text in (log, *map(str, pages.values()), state.message or ""):
+        assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("condition", "name", "words"),
+    [
+        ("echo why not; exit 7", "Skipped", "nothing to run: only_if `echo why not; exit 7`: exit code 7 after 0 s"),
+        ("no-such-thing", "Failed", "only_if `no-such-thing` gave no answer: exit code 127: the shell found no such"),
+        ("sleep 600", "Failed", "only_if `sleep 600` gave no answer: was stopped after 2 s: its time was over"),
+    ],
+)
+def test_a_condition_that_does_not_hold_starts_nothing(
+    server: Server, api: FakeApi, profile: str, repository: Path, condition: str, name: str, words: str
+) -> None:
+    seen = len(api.requests)
+    state = run(profile, repository, task("a", {"text": "x"}), only_if=condition, timeout=2)
+    assert (state.name, len(api.requests)) == (name, seen)
+    assert (state.message or "").startswith(words)
+    if name == "Skipped":
+        assert "| why not" in server.logs(state, until="why not")
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ("b", "the tasks wait for each other: a -> b -> a"),
+        ("c", "task 'a' depends on 'c', which is no task of the job"),
+    ],
+)
+def test_a_graph_that_no_command_line_has_checked_is_refused_before_anything_starts(
+    server: Server, api: FakeApi, profile: str, repository: Path, before: str, words: str
+) -> None:
+    seen = len(api.requests)
+    tasks = task("a", {"text": "x"}, depends_on=[before]), task("b", {"text": "x"}, depends_on=["a"])
+    state = run(profile, repository, *tasks)
+    assert (state.is_failed(), len(api.requests)) == (True, seen)
+    assert (state.message or "").endswith(words)

@@ -11,12 +11,28 @@ import pytest
 from claude_fixtures import bundled_claude
 from cli_world import Cli
 from fake_anthropic import FakeApi
-from flow_world import KEY, Server, api, does, profile, repository, run, run_id, server
+from flow_world import (
+    KEY,
+    Server,
+    api,
+    does,
+    limit_ends,
+    limited,
+    profile,
+    repository,
+    resumed,
+    run,
+    run_id,
+    server,
+    subscription,
+    task,
+    waits,
+)
 from git_world import commit, git, hook, status, write
 from git_world import repository as new_repository
 from prefect.client.schemas.objects import State
 
-__all__ = ["api", "profile", "repository", "server"]  # fixtures
+__all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 
 Rows = dict[str, dict[str, Any]]
 
@@ -101,7 +117,6 @@ def test_runs_at_the_same_time_do_not_meet(server: Server, profile: str, reposit
     plain = {"path": str(repository)}
     places = {
         "here": plain,
-        "too": plain,
         "same": worktree(repository, "w"),
         "tree": worktree(repository, "w"),
         "other": worktree(repository, "v"),
@@ -110,7 +125,7 @@ def test_runs_at_the_same_time_do_not_meet(server: Server, profile: str, reposit
         started = [pool.submit(copy_context().run, one, name, place) for name, place in places.items()]
         states = [one_of_them.result() for one_of_them in started]
     assert [state.name for state in states] == ["Completed"] * len(places)
-    for branch, names in (("main", {"here", "too"}), ("w", {"same", "tree"}), ("v", {"other"})):
+    for branch, names in (("main", {"here"}), ("w", {"same", "tree"}), ("v", {"other"})):
         log = git(repository, "log", "--format=%(trailers:key=Ccs-Job,valueonly,separator=)|", "--name-only", branch)
         commits = {tuple(part.split()) for part in log.replace("|\n\n", " ").split("\n") if "|" not in part}
         assert {(name, f"{name}.txt") for name in names} <= commits
@@ -215,17 +230,23 @@ def test_what_was_uncommitted_before_stays_so_whatever_becomes_of_the_task(
 def test_tasks_side_by_side_are_committed_together_or_not_at_all(
     server: Server, profile: str, repository: Path
 ) -> None:
-    last = "until [ -e .git/a ] && [ -e .git/b ]; do sleep 0.1; done; echo d > d.txt"
+    def after(command: str, *marks: str) -> str:
+        return f"until {' && '.join(f'[ -e .git/{mark} ]' for mark in marks)}; do sleep 0.1; done; {command}"
+
     state = run(
         profile, repository,
-        does("a", "echo a > a.txt", gates=[{"command": "touch .git/a"}]),
-        does("b", "echo b > b.txt", gates=[{"command": "touch .git/b; false"}]),
-        does("d", last, commit_on_success=False),
+        task("still", {"text": "nothing to do"}),
+        does("a", after("echo a > a.txt", "open"), gates=[{"command": "touch .git/a"}]),
+        does("b", after("echo b > b.txt", "open"), gates=[{"command": "touch .git/b; false"}]),
+        does("d", after("echo d > d.txt", "a", "b"), commit_on_success=False),
+        does("open", "touch .git/open", commit_on_success=False, depends_on=["still"]),
         does("c", "echo c > c.txt", depends_on=["a", "d"]),
-        max_parallel=3, on_failure="continue",
+        max_parallel=4, on_failure="continue",
     )  # fmt: skip
     found = rows(server, state)
-    assert verdicts(found) == {"a": "commit", "b": "gate", "d": "ok", "c": "not_run"}
+    assert verdicts(found) == {
+        "still": "ok", "a": "commit", "b": "gate", "d": "ok", "open": "ok", "c": "not_run",
+    }  # fmt: skip
     assert found["a"]["detail"] == "what it changed cannot be told from what b changed at the same time, which failed"
     assert found["c"]["detail"] == "it depends on a, which failed"
     assert {row["aside"] for row in found.values()} == {"", found["a"]["aside"]}
@@ -249,3 +270,39 @@ def test_a_worktree_without_its_git_is_not_taken_for_the_main_checkout(
     gone = run(profile, repository, does("vandal", "cd ..; rm -rf w; sleep 0"), does("next", "true"), **job)
     assert verdicts(rows(server, gone)) == {"vandal": "commit", "next": "spawn"}, gone.message
     assert (git(repository, "log", "--format=%s"), status(repository)) == ("first", " M README")
+
+
+@pytest.mark.parametrize("gate", ["true", "false"])
+def test_what_was_changed_beside_a_task_that_waits_is_decided_about_when_it_has_ended(
+    server: Server, api: FakeApi, subscription: str, repository: Path, gate: str
+) -> None:
+    last = "until [ -e ok.txt ] && [ -e bad.txt ]; do sleep 0.1; done; echo w > w.txt"
+    waiting = waits(
+        server, subscription, repository,
+        does("ok", "echo ok > ok.txt"),
+        does("waits", last, limited(), {"text": "after the reset"}),
+        does("bad", "echo bad > bad.txt", gates=[{"command": gate}]),
+        does("later", "echo l > l.txt", depends_on=["bad", "waits"]),
+        max_parallel=3, on_failure="continue",
+    )  # fmt: skip
+    limit_ends(server, subscription)
+    seen = len(api.requests)
+    state = resumed(server, waiting)
+    assert state is not None
+    found = rows(server, state)
+    assert status(repository) == ""
+    assert found["ok"]["session_id"]
+    if gate == "true":
+        assert len(api.requests) == seen + 3  # the rest of one task, and the whole of another
+        assert verdicts(found) == dict.fromkeys(found, "ok")
+        assert found["ok"]["commit"] == found["waits"]["commit"] != found["later"]["commit"]
+        (named,) = git(
+            repository, "log", "-1", "--format=%(trailers:key=Ccs-Task,valueonly)", found["ok"]["commit"]
+        ).split("\n")[:1]
+        assert sorted(named.split(", ")) == ["bad", "ok", "waits"]
+        assert (state.message or "").startswith("4 of 4 tasks ok, estimated $0.0032")
+    else:
+        assert len(api.requests) == seen + 1
+        assert verdicts(found) == {"ok": "commit", "waits": "commit", "bad": "gate", "later": "not_run"}
+        assert all("bad.txt, ok.txt and w.txt" in found[name]["aside"] for name in ("ok", "waits", "bad"))
+        assert found["later"]["detail"] == "it depends on bad, which failed"

@@ -43,7 +43,7 @@ def test_as_many_as_allowed_and_what_they_wait_for() -> None:
 
 
 def test_a_failure_stops_the_rest_or_only_what_waits_for_it() -> None:
-    tasks = ({"name": "a"}, {"name": "b", "depends_on": ["a"]}, {"name": "c"})
+    tasks = ({"name": "a"}, {"name": "b", "depends_on": ["a"]}, {"name": "c"}, {"name": "d", "depends_on": ["b", "c"]})
     for policy, expected in (("stop", []), ("continue", ["c"])):
         spec = job(*tasks, on_failure=policy)
         found = plan(spec)
@@ -51,6 +51,17 @@ def test_a_failure_stops_the_rest_or_only_what_waits_for_it() -> None:
         found.ended(spec.tasks[0], ok=False)
         assert starts(found) == expected
         assert found.obstacle(spec.tasks[1]) == "it depends on a, which failed"
+        assert found.obstacle(spec.tasks[3]) == "it depends on b, which could not run"
+
+
+def test_a_task_that_failed_in_the_end_is_a_failure() -> None:
+    spec = job({"name": "a"}, {"name": "b", "depends_on": ["a"]}, {"name": "c"}, on_failure="continue")
+    found = plan(spec)
+    assert starts(found) == ["a"]
+    found.ended(spec.tasks[0], ok=True)
+    found.failed("a")  # it could not be committed with its neighbours
+    assert starts(found) == ["c"]
+    assert found.obstacle(spec.tasks[1]) == "it depends on a, which failed"
 
 
 def test_what_is_not_to_run_is_not_waited_for() -> None:

@@ -38,9 +38,11 @@ class Entry:
         return aside(self.snapshot, self._run_id, self._task, self._hold)
 
     def interrupt(self, ended: tuple[str, ...]) -> None:
-        """Keep for `resume` which tasks have ended, and end the share; GitError when it cannot be written."""
-        self._hold.release()
-        _write(self._file, _text(self.snapshot, self._run_id, self._task, self._ref, ended))
+        """Keep for `resume` which tasks have ended, and give back the share; GitError when it cannot be written."""
+        try:
+            _write(self._file, _text(self.snapshot, self._run_id, self._task, self._ref, ended))
+        finally:
+            self._hold.release()
 
     def end(self) -> None:
         """The task's changes are committed, set aside or meant to stay; a second time does nothing."""
