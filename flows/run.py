@@ -55,6 +55,12 @@ class Run:
         return {name: output for name, output in {**self.kept, **fresh}.items() if output is not None}
 
     @property
+    def skipped(self) -> set[str]:
+        """By name the tasks whose condition did not hold."""
+        off = {task.name for task in self.job.tasks if not task.enabled}
+        return {row["task"] for row in self.table.rows() if row["verdict"] == SKIPPED} - off
+
+    @property
     def waits_until(self) -> datetime | None:
         """When the first of the tasks that wait for a usage limit is to go on."""
         due = [outcome.waits_until for outcome in self.outcomes.values() if outcome.waits_until]

@@ -240,6 +240,11 @@ class Task(_Spec):
         """The texts in which other tasks' results can be named."""
         return [text for text in (self.prompt, self.command, self.append_system_prompt) if text]
 
+    @property
+    def uses(self) -> set[str]:
+        """The names of the tasks whose results are named in its texts."""
+        return {name for text in self.texts for name in templates.tasks_named(text)}
+
 
 class Job(_Spec):
     """A named container of tasks with the policies of its runs."""
@@ -311,10 +316,7 @@ class Job(_Spec):
     @property
     def dependencies(self) -> dict[str, set[str]]:
         """For each task's name the names of those that come before it: named, or used in its prompt."""
-        return {
-            task.name: {*task.depends_on, *(name for text in task.texts for name in templates.tasks_named(text))}
-            for task in self.tasks
-        }
+        return {task.name: {*task.depends_on, *task.uses} for task in self.tasks}
 
 
 def slug(name: str) -> str:

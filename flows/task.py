@@ -65,6 +65,9 @@ def _outcome(spec: Task, run: Run) -> Outcome:
         directory=run.place.directory,
         earlier=Figures.read(run.table.row(spec)),
     )
+    if missing := run.skipped & spec.uses:
+        words = f"it uses the result of {', '.join(sorted(missing))}, which was skipped"
+        return replace(start, verdict=Verdict(Reason.OK, words), is_skipped=True)
     try:
         profile = spec.profile or run.job.profile
         block, environment = _profile(profile)

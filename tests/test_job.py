@@ -347,3 +347,17 @@ def test_a_graph_that_no_command_line_has_checked_is_refused_before_anything_sta
     state = run(profile, repository, *tasks)
     assert (state.is_failed(), len(api.requests)) == (True, seen)
     assert (state.message or "").endswith(words)
+
+
+def test_who_uses_the_result_of_a_skipped_task_is_skipped_with_it(
+    server: Server, api: FakeApi, profile: str, repository: Path
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    first = task("first", {"text": "x"}, only_if="false", output_schema=schema)
+    second = {**task("second", {"text": "x"}), "append_system_prompt": "{{ tasks.first.output.n }}"}
+    third = task("third", {"text": "done"}, depends_on=["first"])
+    state = run(profile, repository, first, second, third)
+    assert state.is_completed(), state.message
+    rows = {row["task"]: row for row in server.rows(state)}
+    assert [rows[name]["verdict"] for name in ("first", "second", "third")] == ["skipped", "skipped", "ok"]
+    assert rows["second"]["detail"] == "it uses the result of first, which was skipped"
