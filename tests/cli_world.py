@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,5 +85,9 @@ class Cli:
         return self
 
     def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """A request to the server, without ccs in between."""
-        return httpx.request(method, self.env["PREFECT_API_URL"] + path, json=body, timeout=60)
+        """A request to the server, without ccs in between; again while others hold its database."""
+        while True:
+            answer = httpx.request(method, self.env["PREFECT_API_URL"] + path, json=body, timeout=60)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            time.sleep(0.1)
