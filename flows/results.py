@@ -18,7 +18,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.sorting import ArtifactSort
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import EventTooLarge, ObjectNotFound
 
 from ccs.flows.outcome import Row
 from ccs.flows.spec import Job, Task, run_table_key
@@ -124,6 +124,8 @@ class RunTable:
                 else:
                     client.update_artifact(self._artifact, ArtifactUpdate(data=data))
             self._is_behind = False
+        except EventTooLarge:
+            self._is_behind = False  # the rows are written; it is only Prefect's own news of it that is too long
         except Exception as error:
             self._is_behind = True
             if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.NOT_FOUND:

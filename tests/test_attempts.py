@@ -159,6 +159,17 @@ def test_a_result_is_used_in_a_later_prompt(server: Server, profile: str, reposi
     assert "seen: the priority is very high: do use" in server.logs(state, until="seen: ")
 
 
+def test_a_large_result_is_kept_and_no_reason_to_warn(
+    server: Server, api: FakeApi, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "rules", [["write a book", {"structured": {"book": "x" * 2_000_000}}]])
+    book = {"name": "a", "prompt": "write a book", "output_schema": {"type": "object"}, "permissions": "plan"}
+    state = run(profile, repository, book)
+    (row,) = server.rows(state)
+    assert (row["verdict"], len(row["output"]["book"])) == ("ok", 2_000_000)
+    assert "could not be written" not in server.logs(state, until="Finished in state")
+
+
 def test_a_task_without_the_object_it_was_asked_for_has_failed(server: Server, profile: str, repository: Path) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     (row,) = server.rows(run(profile, repository, task("a", {"text": "no object"}, output_schema=schema)))
