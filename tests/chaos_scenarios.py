@@ -85,6 +85,26 @@ def machine(world: World) -> None:
         world.ended(world.restarted(run), one="ok", two="ok")
 
 
+def blackout(world: World) -> None:
+    """kill -9 of a machine with its node and its server, both back later; in a worktree"""
+    world.gives_up_after(40)
+    one = world.task("one", world.works("a"), DONE)
+    two = world.task("two", world.works("b"), world.stays("c", hidden=False), world.works("d"), DONE)
+    directory = {"path": str(world.repository), "worktree": {"enabled": True}}
+    world.job("job", one, two, working_directory=directory)
+    with world.on("n") as first:
+        run = world.run("job")
+        world.has_done("c")
+        world.is_quiet(run)
+        world.server.crash()
+        first.dies()
+    world.server.start()
+    with world.on("n"):
+        world.ended(run, "CRASHED", one="ok")
+        world.ended(world.restarted(run), one="ok", two="ok")
+    world.repositories.add(world.repository / "trees" / "job")
+
+
 def server(world: World) -> None:
     """the server goes away for 60 s in the middle of runs; one works on meanwhile, one stays in a tool"""
     gate, away = world.folder / "gate", world.folder / "away"
@@ -267,5 +287,5 @@ def fill(folder: Path) -> None:
             pass
 
 
-SCENARIOS = (claude, flow, node, machine, server, power, disk, line, events, limit, nodes, parallel, budget)
+SCENARIOS = (claude, flow, node, machine, blackout, server, power, disk, line, events, limit, nodes, parallel, budget)
 ALL = {scenario.__name__: scenario for scenario in SCENARIOS}

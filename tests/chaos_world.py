@@ -242,7 +242,7 @@ class World(node_world.World):
             self.blame("work", f"{extra} requests beyond what the tasks need", extra)
         for repository in self.repositories:
             left = git_world.status(repository).splitlines()
-            left += [lock.name for lock in (repository / ".git").rglob("*.lock")]
+            left += [lock.name for lock in repository.glob(".git/**/*.lock")]
             if left:
                 self.blame("dirty", f"left in {repository.name}: {', '.join(left)}")
         self._count_money(requests)
