@@ -34,21 +34,24 @@ def claude(world: World) -> None:
 
 
 def flow(world: World) -> None:
-    """kill -9 of the flow's process while tools run; the restart repeats nothing that was done"""
+    """kill -9 of the flow's process while tools run; the restart repeats nothing but what was set aside"""
     first = world.task("first", world.works("a"), DONE)
     tasks = [
         world.task(name, world.works(f"{name}-1"), world.stays(f"{name}-2"), DONE, depends_on=["first"])
         for name in ("b", "c", "d")
     ]
-    world.job("job", first, *tasks, max_parallel=3)
+    beside = {"depends_on": ["first"]}
+    lost = world.task("lost", world.works("e"), DONE, world.works("f"), DONE, **beside)  # it ends, uncommitted
+    world.job("job", first, lost, *tasks, max_parallel=4)
     with world.on("n"):
         run = world.run("job")
         for name in ("b", "c", "d"):
             world.has_done(f"{name}-2")
+        world.has_ended(run, "lost")
         world.is_quiet(run)
         kill(run_process(world.claudes(run)[0]))
         world.ended(run, "CRASHED", first="ok")
-        world.ended(world.restarted(run), first="ok", b="ok", c="ok", d="ok")
+        world.ended(world.restarted(run), first="ok", lost="ok", b="ok", c="ok", d="ok")
 
 
 def node(world: World) -> None:
