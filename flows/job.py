@@ -90,7 +90,17 @@ def _done(job: Job, continues: str) -> dict[str, Row]:
         raise WorkplaceError(
             f"run {continues} of job {job.name!r} left no results to continue: restart it from its start"
         )
-    return {row["id"]: kept(row, continues) for row in found if "id" in row and row["verdict"] == OK}
+    committing = {t.id for t in job.tasks if t.commit_on_success}
+    return {
+        row["id"]: kept(row, continues)
+        for row in found
+        if "id" in row and row["verdict"] == OK and not (row["id"] in committing and _is_lost(row))
+    }
+
+
+def _is_lost(row: Row) -> bool:
+    """Whether a task's changes were never committed: it ended beside others, and the run was killed before they did."""
+    return bool(row.get("changed") and not row.get("commit"))
 
 
 def _due(job: Job, chosen: list[Task], done: dict[str, Row]) -> list[Task]:

@@ -34,21 +34,24 @@ def claude(world: World) -> None:
 
 
 def flow(world: World) -> None:
-    """kill -9 of the flow's process while tools run; the restart repeats nothing that was done"""
+    """kill -9 of the flow's process while tools run; the restart repeats nothing but what was set aside"""
     first = world.task("first", world.works("a"), DONE)
     tasks = [
         world.task(name, world.works(f"{name}-1"), world.stays(f"{name}-2"), DONE, depends_on=["first"])
         for name in ("b", "c", "d")
     ]
-    world.job("job", first, *tasks, max_parallel=3)
+    beside = {"depends_on": ["first"]}
+    lost = world.task("lost", world.works("e"), DONE, world.works("f"), DONE, **beside)  # it ends, uncommitted
+    world.job("job", first, lost, *tasks, max_parallel=4)
     with world.on("n"):
         run = world.run("job")
         for name in ("b", "c", "d"):
             world.has_done(f"{name}-2")
+        world.has_ended(run, "lost")
         world.is_quiet(run)
         kill(run_process(world.claudes(run)[0]))
         world.ended(run, "CRASHED", first="ok")
-        world.ended(world.restarted(run), first="ok", b="ok", c="ok", d="ok")
+        world.ended(world.restarted(run), first="ok", lost="ok", b="ok", c="ok", d="ok")
 
 
 def node(world: World) -> None:
@@ -83,6 +86,26 @@ def machine(world: World) -> None:
     world.ended(run, "CRASHED", one="ok")
     with world.on("n"):
         world.ended(world.restarted(run), one="ok", two="ok")
+
+
+def blackout(world: World) -> None:
+    """kill -9 of a machine with its node and its server, both back later; in a worktree"""
+    world.gives_up_after(40)
+    one = world.task("one", world.works("a"), DONE)
+    two = world.task("two", world.works("b"), world.stays("c", hidden=False), world.works("d"), DONE)
+    directory = {"path": str(world.repository), "worktree": {"enabled": True}}
+    world.job("job", one, two, working_directory=directory)
+    with world.on("n") as first:
+        run = world.run("job")
+        world.has_done("c")
+        world.is_quiet(run)
+        world.server.crash()
+        first.dies()
+    world.server.start()
+    with world.on("n"):
+        world.ended(run, "CRASHED", one="ok")
+        world.ended(world.restarted(run), one="ok", two="ok")
+    world.repositories.add(world.repository / "trees" / "job")
 
 
 def server(world: World) -> None:
@@ -267,5 +290,5 @@ def fill(folder: Path) -> None:
             pass
 
 
-SCENARIOS = (claude, flow, node, machine, server, power, disk, line, events, limit, nodes, parallel, budget)
+SCENARIOS = (claude, flow, node, machine, blackout, server, power, disk, line, events, limit, nodes, parallel, budget)
 ALL = {scenario.__name__: scenario for scenario in SCENARIOS}

@@ -201,6 +201,15 @@ class World(node_world.World):
         (found,) = self.claudes(run)
         return found
 
+    def has_ended(self, run: str, task: str) -> None:
+        """Wait until a task of a run that goes on has ended well."""
+
+        def look() -> bool:
+            rows = self.ccs.ok("runs", "get", run).json["tasks"]
+            return {row["task"]: row["verdict"] for row in rows}.get(task) == "ok"
+
+        until(look, f"{task} has ended", LONG)
+
     def waits(self, run: str) -> None:
         """Wait until a run waits on the server."""
         until(lambda: self.state(run)["name"] == "AwaitingRetry", "the run waits", LONG)
@@ -220,6 +229,9 @@ class World(node_world.World):
         if found != state:
             self.blame("verdicts", f"run {run} is {found} instead of {state}: {said['reason']}")
         rows = {row["task"]: row for row in said["tasks"]}
+        for name, row in rows.items():
+            if "kept" in str(row.get("detail")) and not row.get("commit"):
+                self.blame("verdicts", f"{name} is kept, but nothing of it was committed")
         for name, verdict in verdicts.items():
             row = rows.get(name, {})
             if row.get("verdict") != verdict:
@@ -242,7 +254,7 @@ class World(node_world.World):
             self.blame("work", f"{extra} requests beyond what the tasks need", extra)
         for repository in self.repositories:
             left = git_world.status(repository).splitlines()
-            left += [lock.name for lock in (repository / ".git").rglob("*.lock")]
+            left += [lock.name for lock in repository.glob(".git/**/*.lock")]
             if left:
                 self.blame("dirty", f"left in {repository.name}: {', '.join(left)}")
         self._count_money(requests)

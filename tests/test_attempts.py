@@ -307,3 +307,20 @@ def test_thirty_tasks_at_once_share_one_repository(server: Server, profile: str,
     assert {r["verdict"] for r in server.rows(state)} == {"ok"}
     assert git(repository, "status", "--porcelain") == ""
     assert len(git(repository, "ls-files", "*.txt").splitlines()) == 30
+
+
+def test_what_was_set_aside_with_a_killed_run_is_not_taken_for_done(
+    server: Server, profile: str, repository: Path
+) -> None:
+    write = {"tool": "Write", "input": {"file_path": str(repository / "a.txt"), "content": "one\n"}}
+    spec = task("a", write, {"text": "done"})
+    before = run(profile, repository, spec)
+    (row,) = server.rows(before)
+    (table,) = [a for a in server.artifacts(before) if a["type"] == "table"]
+    lost = json.dumps([{**row, "commit": ""}])  # as it is until those beside it have ended, too
+    server.http.patch(f"/artifacts/{table['id']}", json={"data": lost}).raise_for_status()
+    git(repository, "reset", "-q", "--hard", "HEAD~1")
+    (again,) = server.rows(run(profile, repository, spec, continues=run_id(before)))
+    assert (again["verdict"], again["attempts"]) == ("ok", 1)
+    assert again["commit"]
+    assert (repository / "a.txt").exists()
