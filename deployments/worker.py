@@ -34,7 +34,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
-from ccs.deployments import environment, lost_runs, resume, sweep, wake
+from ccs.deployments import environment, homes, lost_runs, resume, sweep, wake
 from ccs.deployments.forks import ForkError, RunProcess, Zygote, signal_group, start_cold
 from ccs.flows import leftovers
 
@@ -327,7 +327,8 @@ class NodeWorker(ProcessWorker):
 
     async def _get_scheduled_flow_runs(self) -> list["WorkerFlowRunResponse"]:
         with temporary_settings(_QUICK):
-            return await super()._get_scheduled_flow_runs()
+            due = await super()._get_scheduled_flow_runs()
+            return await homes.at_home(self.client, self._work_pool_name, self.name, due)
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
         try:
