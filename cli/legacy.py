@@ -52,6 +52,8 @@ _ANYWHERE = tuple(_OPPOSITE)
 """It never looked at git before a run."""
 _OLD_PORTS = (*range(5679, 5690), *range(8787, 8798))
 """Where the GUI and the daemon listened."""
+_ALL = 10_000
+"""The lists of jobs and tasks were whole, and scripts rely on that."""
 
 
 class Refusal(Exception):  # noqa: N818 - not an error: an answer
@@ -218,6 +220,8 @@ def _complete(command: list[str], into: Translation) -> None:
     given = {word.partition("=")[0] for word in into.argv}
     if {"--help", "-h"} & given:
         return
+    if command in (["jobs", "list"], ["tasks", "list"]) and not {"--limit", "-n", "-L"} & given:
+        into.argv += ["--limit", str(_ALL)]
     if command == ["tasks", "create"] and "--job" not in given:
         into.argv += _homeless(into)
     if command == ["jobs", "create"]:

@@ -46,12 +46,13 @@ def test_a_job_is_found_by_name_id_and_the_beginning_of_its_id(ccs: Cli) -> None
 
 
 def test_jobs_and_tasks_are_listed_as_the_documented_pipelines_expect(ccs: Cli) -> None:
+    everything = ("--limit", "10000")  # other tests have jobs on this server, too
     job, task = made(ccs, "listed"), with_task(ccs, "listed")
-    assert job["id"] in [j["id"] for j in ccs.ok("jobs", "list").json["jobs"]]
+    assert job["id"] in [j["id"] for j in ccs.ok("jobs", "list", *everything).json["jobs"]]
     assert [t["id"] for t in ccs.ok("jobs", "tasks", job["id"]).json] == [task["id"]]
     assert [t["id"] for t in ccs.ok("tasks", "list", "--job", "listed").json["tasks"]] == [task["id"]]
-    assert job["id"] in ccs.ok("jobs", "list", "--output", "ids").out.splitlines()
-    assert "listed" in ccs.ok("jobs", "list", "--output", "table").out
+    assert job["id"] in ccs.ok("jobs", "list", "--output", "ids", *everything).out.splitlines()
+    assert "listed" in ccs.ok("jobs", "list", "--output", "table", *everything).out
     assert "name: listed" in ccs.ok("jobs", "get", "listed", "--output", "yaml").out
     assert len(ccs.ok("jobs", "list", "--output", "ndjson", "--limit", "1").out.splitlines()) == 1
 
