@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -34,8 +33,7 @@ def job(ccs: Cli, tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_limits_left(ccs: Cli) -> Iterator[None]:
-    yield
+def _no_other_limits(ccs: Cli) -> None:
     for variable in ccs.ask("POST", "/variables/filter", {"variables": {"name": {"like_": "ccs_limit"}}}).json():
         ccs.ask("DELETE", f"/variables/{variable['id']}")
 
