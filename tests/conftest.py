@@ -41,9 +41,17 @@ def _remove_home() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The API address of a real Prefect server on SQLite, for the whole session."""
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from prefect_server import running_server
 
     with running_server(tmp_path_factory.mktemp("server")) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def server_url(_server: str) -> Iterator[str]:
+    """The API address of a real Prefect server on SQLite, which has no jobs and variables of other modules."""
+    from prefect_server import clear
+
+    yield _server
+    clear(_server)

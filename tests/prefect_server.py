@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
+
 START_SECONDS = 120
 STOP_SECONDS = 20
 
@@ -93,3 +95,15 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def clear(url: str) -> None:
+    """Delete all deployments and variables of a server."""
+    with httpx.Client(base_url=url, timeout=60) as client:
+        deadline = time.monotonic() + START_SECONDS
+        for what in ("deployments", "variables"):
+            while found := client.post(f"/{what}/filter", json={"limit": 200}).raise_for_status().json():
+                for each in found:
+                    client.delete(f"/{what}/{each['id']}")  # refused now and then, while its database is locked
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the Prefect server keeps its {what}: {found}")
