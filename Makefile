@@ -14,7 +14,7 @@ demo: install  ## run a job of three tasks end to end, in a folder of its own
 	@$(BIN)/python tests/demo.py
 
 test: install  ## run the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: lint test  ## formatting, lint, types, and the whole test suite
 
