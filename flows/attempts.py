@@ -16,7 +16,7 @@ from ccs.flows.claude.narration import narrate
 from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request
 from ccs.flows.claude.verdict import Reason, Verdict
-from ccs.flows.gates import check_files, fix_prompt
+from ccs.flows.gates import CommandResult, check_files, fix_prompt
 from ccs.flows.limits import Closed, Gate
 from ccs.flows.outcome import Attempt, Cause, Figures
 from ccs.flows.run import Run
@@ -58,13 +58,13 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Ended:
-    """How the attempts of a task ended together; `gate_output` is what the last failed gate wrote."""
+    """How the attempts of a task ended together, and the gates of the last round."""
 
     verdict: Verdict
     attempts: tuple[Attempt, ...]
     waits_until: float | None = None
     limited_since: float | None = None
-    gate_output: str = ""
+    gates: tuple[CommandResult, ...] = ()
 
 
 def run_attempts(task: Assignment) -> Ended:
@@ -85,7 +85,7 @@ class _Attempts:
         self.deadline = time.monotonic() + min(task.spec.timeout, task.run.time_left)
         self.made: list[Attempt] = []
         self.retries = self.fixes = 0
-        self.gate_output = ""
+        self.gates: list[CommandResult] = []
 
     def run(self) -> Ended:
         request, cause = self.opened()
@@ -219,21 +219,21 @@ class _Attempts:
             return Verdict(Reason.EXPECTATION, f"claude finished, but there is no {', no '.join(missing)}"), ""
         if spec.expect_changes and not task.changed():
             return Verdict(Reason.EXPECTATION, "claude finished, but no file was changed"), ""
+        self.gates = []
         for gate in spec.gates:
             self.log.info("gate: %s", gate.command)
             result = task.shell.run(gate.command, min(gate.timeout, self.left()))
+            self.gates.append(result)
             if self.stop.reason:
                 return self.stopped(), ""
             if result.ok:
                 continue
-            self.gate_output = result.output_tail
             verdict = Verdict(Reason.GATE, f"`{gate.command}` failed: {result.sentence}")
             if self.fixes >= spec.fix_attempts or self.left() <= _MIN_SECONDS:
                 return verdict, ""
             self.fixes += 1
             self.log.warning("%s; back to the session, fix %s of %s", verdict.detail, self.fixes, spec.fix_attempts)
             return verdict, fix_prompt(gate.command, result)
-        self.gate_output = ""
         return report.verdict, ""
 
     def at_limit(self, closed: Closed, verdict: Verdict) -> Ended:
@@ -260,7 +260,7 @@ class _Attempts:
         if verdict.reason is Reason.CANCELLED and self.made:
             by_hand = f"; go on by hand with `claude --resume {self.made[-1].report.session_id}`"
             verdict = replace(verdict, detail=verdict.detail + by_hand)
-        return Ended(verdict, tuple(self.made), gate_output=self.gate_output)
+        return Ended(verdict, tuple(self.made), gates=tuple(self.gates))
 
     def left(self) -> float:
         return max(_MIN_SECONDS, self.deadline - time.monotonic())

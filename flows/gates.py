@@ -44,13 +44,14 @@ _MERGED = f'exec {SHELL} -c "$1" 2>&1'
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How a command ended.
+    """How a line for sh ended.
 
-    `returncode` is as in subprocess, negative for a signal; None when it was not started or nobody saw its end.
-    `output_tail` is the redacted end of both output streams, `duration` is in seconds. `timed_out` and `cancelled`
-    say that it was stopped, `problem` says why it could not be started.
+    `command` is the line. `returncode` is as in subprocess, negative for a signal; None when it was not started or
+    nobody saw its end. `output_tail` is the redacted end of both output streams, `duration` is in seconds. `timed_out`
+    and `cancelled` say that it was stopped, `problem` says why it could not be started.
     """
 
+    command: str
     returncode: int | None
     output_tail: str
     duration: float
@@ -130,9 +131,11 @@ def run_command(
     """
     begin = time.monotonic()
     if stop.reason:
-        return CommandResult(None, "", 0.0, timed_out=stop.reason == "timeout", cancelled=stop.reason == "cancelled")
+        return CommandResult(
+            line, None, "", 0.0, timed_out=stop.reason == "timeout", cancelled=stop.reason == "cancelled"
+        )
     if problem := _obstacle(line, cwd):
-        return CommandResult(None, "", 0.0, problem=problem)
+        return CommandResult(line, None, "", 0.0, problem=problem)
     output = _Output(redact, on_line)
     halt: StopReason | None = None
     try:
@@ -145,9 +148,10 @@ def run_command(
         ) as process:
             ended, halt = _watch(process, output, begin + timeout, stop)
     except SpawnError as error:
-        return CommandResult(None, "", time.monotonic() - begin, problem=f"the command could not be run: {error}")
+        return CommandResult(line, None, "", time.monotonic() - begin, problem=f"the command could not be run: {error}")
     output.finish()
     return CommandResult(
+        line,
         ended.returncode,
         output.tail(),
         time.monotonic() - begin,

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from ccs.flows.claude.report import Report
 from ccs.flows.claude.verdict import Reason, Verdict
+from ccs.flows.gates import CommandResult
 from ccs.flows.spec import Task
 
 Row = dict[str, Any]
@@ -79,8 +80,9 @@ class Outcome:
     """The end of one task in one run, or of its part before a usage limit.
 
     Without attempts, `claude` was never started. `earlier` has the figures of the parts before; `waits_until` (seconds
-    since 1970) is set when the task is to go on then, and has waited since `limited_since`; `output` is the object it
-    was asked for, `commit` what git made of its changes, `notes` are sentences.
+    since 1970) is set when the task is to go on then, and has waited since `limited_since`; `commands` are
+    its condition and the gates of the last round, `output` is the object it was asked for, `commit` what git made of
+    its changes, `notes` are sentences.
     """
 
     task: Task
@@ -94,7 +96,7 @@ class Outcome:
     waits_until: float | None = None
     limited_since: float | None = None
     is_skipped: bool = False
-    gate_output: str = ""
+    commands: tuple[CommandResult, ...] = ()
     output: Any = None
     changed: tuple[str, ...] = ()
     commit: str = ""

@@ -1,8 +1,10 @@
 """What became of a task, as a page: the markdown artifact of its task run."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
+from ccs.flows.gates import CommandResult
 from ccs.flows.outcome import Attempt, Outcome
 
 _MAX_TEXT = 30_000
@@ -14,7 +16,8 @@ def page(outcome: Outcome) -> str:
     heading = "waiting" if outcome.waits_until else "skipped" if outcome.is_skipped else str(verdict.reason)
     lines = [f"# {outcome.task.name}: {heading}", "", verdict.detail, ""]
     if report is None:
-        return "\n".join([*lines, f"`claude` was not started on node `{outcome.node}`.", ""])
+        lines += [f"`claude` was not started on node `{outcome.node}`.", ""]
+        return "\n".join(lines + _commands(outcome.commands))
     figures = outcome.figures
     tokens = (
         f"{figures.input_tokens:,} in, {figures.output_tokens:,} out, {report.usage.cache_read_tokens:,} from cache"
@@ -48,13 +51,20 @@ def page(outcome: Outcome) -> str:
         lines += ["## Denied", "", *(f"- {d.tool}: {_cell(d.summary)}" for d in report.denials), ""]
     if warnings := [*outcome.notes, *report.warnings]:
         lines += ["## Warnings", "", *(f"- {_cell(warning)}" for warning in warnings), ""]
-    if outcome.gate_output.strip():
-        lines += ["## Gate", "", *(f"    {line}" for line in outcome.gate_output[-_MAX_TEXT:].splitlines()), ""]
+    lines += _commands(outcome.commands)
     if report.text.strip():
         text = report.text.replace("\0", "")
         cut = f"\n\n*… {len(text) - _MAX_TEXT:,} more characters in the transcript*" if len(text) > _MAX_TEXT else ""
         lines += ["## Result", "", text[:_MAX_TEXT] + cut, ""]
     return "\n".join(lines)
+
+
+def _commands(commands: Sequence[CommandResult]) -> list[str]:
+    lines = ["## Condition and gates", ""] if commands else []
+    for result in commands:
+        output = result.output_tail[-_MAX_TEXT // len(commands) :].splitlines()
+        lines += [f"`{_cell(result.command)}`: {result.sentence}", "", *(f"    {line}" for line in output), ""]
+    return lines
 
 
 def resume_command(directory: Path, session_id: str) -> str:

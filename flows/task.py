@@ -74,6 +74,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
         shell = Shell.at(run.place.directory, environment, marks(run.id), log.info, run.stop)
         if spec.only_if and run.interrupted(spec) is None:
             condition = shell.run(spec.only_if, min(CONDITION_TIMEOUT, run.time_left))
+            start = replace(start, commands=(condition,))
             if run.stop.reason:
                 return start.failed(Reason.CANCELLED, "the run was ended before this task began")
             if not condition.is_answer:
@@ -97,7 +98,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
             verdict=ended.verdict,
             waits_until=ended.waits_until,
             limited_since=ended.limited_since,
-            gate_output=ended.gate_output,
+            commands=(*start.commands, *ended.gates),
             executable=assignment.executable.path,
             output=last.output if last and ended.verdict.ok else None,
         )
