@@ -41,7 +41,7 @@ def _remove_home() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def _one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from prefect_server import running_server
 
     with running_server(tmp_path_factory.mktemp("server")) as url:
@@ -49,9 +49,9 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server_url(_server: str) -> Iterator[str]:
+def server_url(_one_server: str) -> Iterator[str]:
     """The API address of a real Prefect server on SQLite, which has no jobs and variables of other modules."""
     from prefect_server import clear
 
-    yield _server
-    clear(_server)
+    yield _one_server
+    clear(_one_server)

@@ -192,7 +192,8 @@ def waits(server: Server, profile: str, repository: Path, *tasks: dict[str, Any]
     """Run a job until it waits for a usage limit; the id of the run."""
     with pytest.raises(Abort):
         run(profile, repository, *tasks, **fields)
-    (newest,) = server.post("/flow_runs/filter", sort="START_TIME_DESC", limit=1)
+    begun = {"start_time": {"is_null_": False}}
+    (newest,) = server.post("/flow_runs/filter", sort="START_TIME_DESC", limit=1, flow_runs=begun)
     assert newest["state"]["name"] == "AwaitingRetry", newest["state"]
     return str(newest["id"])
 

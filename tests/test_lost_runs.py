@@ -44,10 +44,15 @@ def begun(world: World, seconds: float, waits: bool = False) -> str:
     return run
 
 
-def test_the_run_of_a_node_that_never_comes_back_is_crashed_and_one_that_waits_is_not(world: World) -> None:
+def has_left(api: Api, run: str) -> bool:
+    wanted = {"event": {"name": ["ccs.flow-run.left"]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
+    return bool(api.post("/events/filter", {"filter": wanted})["total"])
+
+
+def test_the_run_of_a_node_that_never_comes_back_is_crashed_and_one_that_waits_is_not(world: World, api: Api) -> None:
     with world.node("gone") as node:
         waiting = begun(world, 0, waits=True)
-        until(lambda: world.state(waiting)["name"] == "AwaitingRetry", "waiting")
+        until(lambda: has_left(api, waiting), "waiting without a process")
         run = begun(world, 600)
         node.dies()
     assert world.ends(run) == "CRASHED"
