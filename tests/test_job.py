@@ -303,7 +303,7 @@ def test_gates_are_run_where_the_task_worked_and_nothing_of_them_is_left(
     assert "the shell found no such command" in rows["absent"]["detail"]
     assert not processes_with(mark)
     assert (rows["fixes"]["attempts"], rows["fixes"]["cost_usd"]) == (3, round(3 * rows["plain"]["cost_usd"], 6))
-    log = server.logs(state, until="round 3: ")
+    log = server.logs(state, until="round 3: A check")
     assert log.count("look at this\n") >= 2  # in what the session was told
     pages = {a["key"]: a["data"] for a in server.artifacts(state) if a["type"] == "markdown"}
     assert pages["nightly-fixes"].count(f"`{rows['fixes']['session_id']}`") == 4  # of the task and of each attempt
