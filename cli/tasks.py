@@ -5,7 +5,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from ccs.cli import fields, lookup, views
-from ccs.cli.api import FIRST_JOBS, Json
+from ccs.cli.api import Json
 from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
 from ccs.cli.options import Force, JobName, Limit, TaskRef, Unset, Wait, confirm, more, names
@@ -14,6 +14,8 @@ from ccs.cli.output import fields as lines
 from ccs.cli.task_options import FIELDS
 
 _FIRST_TASKS = 500
+_FIRST_JOBS = 60
+"""The jobs whose tasks are listed first: a page of them is as much as anybody reads."""
 
 app = Noun("Tasks of a job: one Claude Code session each.")
 
@@ -33,7 +35,7 @@ def list_(job: JobName = None, limit: Limit = _FIRST_TASKS) -> None:
     """The tasks of all jobs, or of one."""
     api = Session.api()
     jobs, total = (
-        ([lookup.job(api, job)], 1) if job else api.jobs(max(FIRST_JOBS, limit if limit > _FIRST_TASKS else 0))
+        ([lookup.job(api, job)], 1) if job else api.jobs(max(_FIRST_JOBS, limit if limit != _FIRST_TASKS else 0))
     )
     rows = [row for deployment in jobs for row in views.tasks(deployment)]
     show_list(rows[:limit], _TASKS, "tasks", "no tasks yet; make one with: ccs tasks create --job JOB --name NAME")
