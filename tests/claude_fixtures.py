@@ -3,12 +3,15 @@
 import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
+
+import pytest
+from fake_anthropic import FakeApi
 
 from ccs.flows.claude.attempt import run_attempt
 from ccs.flows.claude.environment import child_environment
@@ -148,3 +151,16 @@ def printing(records: Sequence[object], then: str = "") -> str:
     """A stub's script that prints records, one in a line, and then does something else."""
     lines = "".join(f"print(json.dumps({record!r}), flush=True)\n" for record in records)
     return f"import json, os, signal, sys, time\n{lines}{then}\n"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[FakeApi]:
+    """The scripted API of a module of tests."""
+    with FakeApi() as fake:
+        yield fake
+
+
+@pytest.fixture
+def bench(tmp_path: Path, api: FakeApi) -> Bench:
+    """A directory and a home for attempts against it."""
+    return Bench(tmp_path, api.url)

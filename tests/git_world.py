@@ -4,6 +4,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from ccs.flows.git.repository import Repository
+from ccs.flows.git.snapshot import uncommitted
+
 
 def git(place: Path, *arguments: str, ok: bool = True, **env: str) -> str:
     """Run git as a user would; what it says on stdout."""
@@ -22,6 +25,20 @@ def repository(place: Path, **files: str) -> Path:
     git(place, "add", "-A")
     git(place, "commit", "-q", "-m", "first")
     return place
+
+
+def furnished(place: Path) -> Path:
+    """A repository with a file of each kind: texts, a program, a link, one in a folder, and a rule what to ignore."""
+    repository(place, **{"a.txt": "one\n", "b.txt": "b\n", "dir/c.txt": "c\n", ".gitignore": "*.log\n"})
+    (place / "tool.sh").write_text("#!/bin/sh\n")
+    (place / "link").symlink_to("a.txt")
+    commit(place, "second")
+    return place
+
+
+def dirty(place: Path) -> list[str]:
+    """The paths with uncommitted changes, as the product sees them."""
+    return uncommitted(Repository.at(place))
 
 
 def write(place: Path, **files: str) -> None:

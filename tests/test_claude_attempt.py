@@ -2,17 +2,18 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
 import pytest
-from claude_fixtures import KEY, Bench, processes_with
+from claude_fixtures import KEY, Bench, api, bench, processes_with
 from fake_anthropic import FakeApi, marker
 
 from ccs.flows.claude.events import Answered, ApiRetry, Event, Finished, Init, Said, ToolCall, ToolResult
 from ccs.flows.claude.verdict import Reason
+
+__all__ = ["api", "bench"]  # fixtures
 
 OAUTH = {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-made-up-0123456789"}
 REJECTED = {
@@ -20,17 +21,6 @@ REJECTED = {
     "anthropic-ratelimit-unified-reset": "1900000000",
     "anthropic-ratelimit-unified-representative-claim": "five_hour",
 }
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as fake:
-        yield fake
-
-
-@pytest.fixture
-def bench(tmp_path: Path, api: FakeApi) -> Bench:
-    return Bench(tmp_path, api.url)
 
 
 def always(**step: Any) -> str:

@@ -1,19 +1,19 @@
 """Failures of the API and texts that look like them: only the fields that claude itself fills decide."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import Bench
-from fake_anthropic import FakeApi, marker
+from claude_fixtures import Bench, api, bench
+from fake_anthropic import marker
 
 from ccs.flows.claude.events import ToolResult
 from ccs.flows.claude.facts import Facts
 from ccs.flows.claude.failure import failed
 from ccs.flows.claude.stream import Record
 from ccs.flows.claude.verdict import Reason
+
+__all__ = ["api", "bench"]  # fixtures
 
 WORDS = (
     "You've hit your 5-hour limit · resets 2:22am (UTC)",
@@ -34,17 +34,6 @@ LINES = (
 HOSTILE = [*WORDS, "\n".join(json.dumps(line) for line in LINES)]
 
 BROKEN = {"status": 500, "message": "You've hit your limit; rate_limit_error; authentication_error", "times": -1}
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as fake:
-        yield fake
-
-
-@pytest.fixture
-def bench(tmp_path: Path, api: FakeApi) -> Bench:
-    return Bench(tmp_path, api.url)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

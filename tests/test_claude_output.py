@@ -1,30 +1,19 @@
 """Structured output: the form that was asked for, or a reason why there is none."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import INIT, KEY, RESULT, SAID, Bench, printing, stub
+from claude_fixtures import INIT, KEY, RESULT, SAID, Bench, api, bench, printing, stub
 from fake_anthropic import FakeApi, marker
 
 from ccs.flows.claude.output import MAX_DEPTH, cleaned, nests_too_deep
 from ccs.flows.claude.verdict import Reason
 
+__all__ = ["api", "bench"]  # fixtures
+
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 TEXT = {"type": "object", "properties": {"t": {"type": "string"}}}
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as fake:
-        yield fake
-
-
-@pytest.fixture
-def bench(tmp_path: Path, api: FakeApi) -> Bench:
-    return Bench(tmp_path, api.url)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from claude_fixtures import INIT, RESULT, SAID, Bench, printing, processes_with, stub
-from fake_anthropic import FakeApi, marker
+from claude_fixtures import INIT, RESULT, SAID, Bench, api, bench, printing, processes_with, stub
+from fake_anthropic import marker
 
 from ccs.flows.claude.events import Event, ToolCall
 from ccs.flows.claude.verdict import Reason
+
+__all__ = ["api", "bench"]  # fixtures
 
 PATIENCE = 60.0
 
@@ -27,17 +29,6 @@ LEFTOVERS = {
     "deaf to SIGTERM": "setsid sh -c 'trap \"\" TERM; sleep {n}; sleep {n}' >/dev/null 2>&1 &",
     "holding the streams": "setsid sleep {n} &",
 }
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as fake:
-        yield fake
-
-
-@pytest.fixture
-def bench(tmp_path: Path, api: FakeApi) -> Bench:
-    return Bench(tmp_path, api.url)
 
 
 @pytest.fixture

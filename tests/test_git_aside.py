@@ -10,25 +10,18 @@ from uuid import uuid4
 
 import pytest
 from git_world import commit as committed_by_hand
-from git_world import git, repository, status, write
+from git_world import dirty, furnished, git, repository, status, write
 
 from ccs.flows.git import journal
 from ccs.flows.git.aside import Aside, aside
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
-from ccs.flows.git.snapshot import Snapshot, dirty
+from ccs.flows.git.snapshot import Snapshot
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    place = repository(
-        tmp_path / "the repo", **{"a.txt": "one\n", "b.txt": "b\n", "dir/c.txt": "c\n", ".gitignore": "*.log\n"}
-    )
-    (place / "tool.sh").write_text("#!/bin/sh\n")
-    (place / "link").symlink_to("a.txt")
-    git(place, "add", "-A")
-    git(place, "commit", "-q", "-m", "second")
-    return place
+    return furnished(tmp_path / "the repo")
 
 
 def content(place: Path) -> dict[str, str]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from git_world import commit as committed_by_hand
-from git_world import git, hook, repository, status, write
+from git_world import dirty, furnished, git, hook, repository, status, write
 
 from ccs.flows.git.command import GitError
 from ccs.flows.git.commit import Committed, commit
 from ccs.flows.git.message import Origin
-from ccs.flows.git.snapshot import Snapshot, changes, dirty
+from ccs.flows.git.snapshot import Snapshot, changes
 
 ORIGIN = Origin(
     job="nightly", task="tidy up", run="0191-run", session="abc-session", result="# Tidied **all** files\n\nx"
@@ -22,14 +22,7 @@ ORIGIN = Origin(
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    place = repository(
-        tmp_path / "repo", **{"a.txt": "one\n", "b.txt": "b\n", "dir/c.txt": "c\n", ".gitignore": "*.log\n"}
-    )
-    (place / "tool.sh").write_text("#!/bin/sh\n")
-    (place / "link").symlink_to("a.txt")
-    git(place, "add", "-A")
-    git(place, "commit", "-q", "-m", "second")
-    return place
+    return furnished(tmp_path / "repo")
 
 
 def in_commit(repo: Path, revision: str = "HEAD") -> list[str]:

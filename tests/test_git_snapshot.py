@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from git_world import commit as committed_by_hand
-from git_world import git, repository, status, write
+from git_world import dirty, git, repository, status, write
 
 from ccs.flows.git import journal
 from ccs.flows.git.aside import aside
@@ -16,7 +16,7 @@ from ccs.flows.git.command import GitError, naming, run
 from ccs.flows.git.commit import commit
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
-from ccs.flows.git.snapshot import Snapshot, changes, dirty, refusal
+from ccs.flows.git.snapshot import Snapshot, changes, refusal
 from ccs.flows.git.worktree import prepare
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from git_world import commit, git, hook, repository, status, write
+from git_world import commit, dirty, git, hook, repository, status, write
 
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
@@ -342,8 +342,6 @@ def test_a_repository_of_another_user(repo: Path) -> None:
 
 
 def test_the_folder_of_worktrees_stays_clean_where_the_repository_wants_it_seen(repo: Path) -> None:
-    from ccs.flows.git.snapshot import dirty
-
     commit(repo, **{".gitignore": "!trees/\n"})
     prepare(repo, "night", "main")
     assert dirty(repo) == []

@@ -2,16 +2,17 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import Bench, bundled_claude
+from claude_fixtures import Bench, api, bundled_claude
 from fake_anthropic import FakeApi
 
 from ccs.flows.schemas import problem
 from ccs.flows.spec import Task
+
+__all__ = ["api"]  # fixtures
 
 
 def field(**keywords: Any) -> dict[str, Any]:
@@ -37,12 +38,6 @@ BAD = [
     (field(**{"$ref": "#/definitions/a"}), "properties/n: $ref '#/definitions/a' leads nowhere"),
     ({"type": "object", "$schema": "https://json-schema.org/draft/2020-12/schema"}, "draft 7 only: leave it out"),
 ]
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as fake:
-        yield fake
 
 
 def takes(folder: Path, api: FakeApi, schema: dict[str, Any]) -> bool:

@@ -191,13 +191,8 @@ def with_files(repository: Repository, tree: str, paths: list[str]) -> str:
         return repository.git("write-tree", index=index).line
 
 
-def dirty(directory: Path) -> list[str]:
-    """The paths with uncommitted changes in the repository of a directory; ignored files do not count."""
-    return uncommitted(Repository.at(directory))
-
-
 def uncommitted(repository: Repository) -> list[str]:
-    """The same of a repository that is known."""
+    """The paths with uncommitted changes in a repository; ignored files do not count."""
     status = Status.of(repository)
     return sorted({*status.paths, *status.nested, *status.submodules})
 
