@@ -1,7 +1,6 @@
 """A server with a job on it whose budgets are tested, and a clock set by hand."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from uuid import uuid4
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_server import client
 
 from ccs.deployments.resume import Resumption
 from ccs.flows.budget import Budget
@@ -50,12 +50,8 @@ class World:
     flow_id: str = ""
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        for _ in range(20):
-            answer = httpx.request(method, self.url + path, json=body, timeout=60)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:  # SQLite has other things to do
-                break
-            time.sleep(0.5)
-        answer.raise_for_status()
+        with client(self.url) as api:
+            answer = api.request(method, path, json=body).raise_for_status()
         return answer.json() if answer.content else None
 
     def run(self, state: str = "RUNNING") -> str:

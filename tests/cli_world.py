@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import httpx
+from prefect_server import client
 
 from ccs.cli import provision
 from ccs.cli.api import Api
@@ -85,9 +85,6 @@ class Cli:
         return self
 
     def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """A request to the server, without ccs in between; again while others hold its database."""
-        while True:
-            answer = httpx.request(method, self.env["PREFECT_API_URL"] + path, json=body, timeout=60)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                return answer
-            time.sleep(0.1)
+        """A request to the server, without ccs in between."""
+        with client(self.env["PREFECT_API_URL"]) as api:
+            return api.request(method, path, json=body)

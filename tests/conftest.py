@@ -19,8 +19,6 @@ def _isolate() -> None:
         del os.environ[name]
     os.environ |= {
         "HOME": str(HOME),
-        "PREFECTHOME": str(HOME / "prefect"),
-        "CCSHOME": str(HOME / "ccs"),
         "PYTHONTZPATH": "",
         "GIT_CONFIG_GLOBAL": str(HOME / "gitconfig"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 from claude_fixtures import bundled_claude
 from fake_anthropic import FakeApi, marker
@@ -17,6 +16,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_server import client
 
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
@@ -30,15 +30,10 @@ class Server:
     """What the tests read back over the API, as the UI would."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30)
+        self.http = client(url)
 
     def post(self, path: str, **body: Any) -> Any:
-        for _ in range(10):
-            answer = self.http.post(path, json=body)
-            if answer.status_code != 503:  # SQLite is locked now and then
-                break
-            time.sleep(0.3)
-        return answer.raise_for_status().json()
+        return self.http.post(path, json=body).raise_for_status().json()
 
     def artifacts(self, state: State[Any]) -> list[dict[str, Any]]:
         return list(self.post("/artifacts/filter", flow_runs={"id": {"any_": [run_id(state)]}}))

@@ -12,8 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import httpx
-from prefect_server import clean_environment
+from prefect_server import clean_environment, client
 
 from ccs.deployments import sweep
 
@@ -144,7 +143,7 @@ class World:
         self.folder = folder
         self.pool = f"pool-{uuid.uuid4().hex[:8]}"
         self.env = clean_environment(folder, url) | {"PYTHONPATH": str(folder / "modules")}
-        self.api = httpx.Client(base_url=url, timeout=30, transport=httpx.HTTPTransport(retries=3))
+        self.api = client(url)
         (folder / "modules").mkdir()
         (folder / "modules" / "tiny.py").write_text(FLOWS)
         template = json.loads(POOL_TEMPLATE.read_text())
@@ -208,13 +207,7 @@ class World:
                     node.process.wait()
 
     def _post(self, path: str, **body: Any) -> dict[str, Any]:
-        for attempt in range(5):
-            answer = self.api.post(path, json=body)
-            if answer.status_code != 503:  # SQLite is locked now and then
-                break
-            time.sleep(0.2 * (attempt + 1))
-        answer.raise_for_status()
-        content: dict[str, Any] = answer.json()
+        content: dict[str, Any] = self.api.post(path, json=body).raise_for_status().json()
         return content
 
 

@@ -97,14 +97,32 @@ def _answers(url: str) -> bool:
         return False
 
 
+class _Repeating(httpx.HTTPTransport):
+    """Sends a request again while others hold the server's database, as ccs and Prefect's own client do."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            answer = super().handle_request(request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                return answer
+            answer.close()
+            time.sleep(0.2)
+
+
+def client(url: str) -> httpx.Client:
+    """A client of a server's API for tests, which puts up with the locks of SQLite."""
+    return httpx.Client(base_url=url, timeout=60, transport=_Repeating(retries=3))
+
+
 def clear(url: str) -> None:
     """Delete all deployments and variables of a server."""
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with client(url) as api:
         deadline = time.monotonic() + START_SECONDS
         for what in ("deployments", "variables"):
-            while found := client.post(f"/{what}/filter", json={"limit": 200}).raise_for_status().json():
+            while found := api.post(f"/{what}/filter", json={"limit": 200}).raise_for_status().json():
                 for each in found:
-                    with suppress(httpx.TransportError):  # or refused, while its database is locked
-                        client.delete(f"/{what}/{each['id']}")
+                    with suppress(httpx.TransportError):
+                        api.delete(f"/{what}/{each['id']}")
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"the Prefect server keeps its {what}: {found}")

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_server import free_port
+from prefect_server import client, free_port
 
 from ccs.flows import claims
 from ccs.flows.claims import Claim, claim
@@ -20,6 +20,12 @@ from ccs.flows.claims import Claim, claim
 def name(server_url: str) -> Iterator[str]:
     with temporary_settings({PREFECT_API_URL: server_url}):
         yield f"ccs_session_{uuid4().hex}"
+
+
+@pytest.fixture
+def http(server_url: str) -> Iterator[httpx.Client]:
+    with client(server_url) as http:
+        yield http
 
 
 def no_warning(text: str) -> None:
@@ -51,30 +57,30 @@ def test_of_many_at_once_one_gets_it(name: str) -> None:
         pass
 
 
-def test_a_living_holder_renews(name: str, server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_living_holder_renews(name: str, http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "RENEWAL", 0.05)
     held = claim(name, "node-a", no_warning)
     assert held is not None
     with held:
-        first = variable(server_url, name)
-        while variable(server_url, name)["value"]["renewals"] < 2:
+        first = variable(http, name)
+        while variable(http, name)["value"]["renewals"] < 2:
             pass
-        assert variable(server_url, name)["updated"] > first["updated"]
-    assert httpx.get(f"{server_url}/variables/name/{name}").status_code == 404
+        assert variable(http, name)["updated"] > first["updated"]
+    assert http.get(f"/variables/name/{name}").status_code == 404
 
 
-def test_a_dead_holder_is_taken_over(name: str, server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_holder_is_taken_over(name: str, http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"name": name, "value": {"holder": "a node that was switched off"}}
-    httpx.post(f"{server_url}/variables/", json=body).raise_for_status()
+    http.post("/variables/", json=body).raise_for_status()
     assert claim(name, "node-b", no_warning) is None
     monkeypatch.setattr(claims, "LIFETIME", -2.0)  # the Date of an answer has whole seconds
     held = claim(name, "node-b", no_warning)
     assert held is not None
     with held:
-        assert variable(server_url, name)["value"]["holder"] == "node-b"
+        assert variable(http, name)["value"]["holder"] == "node-b"
 
 
-def test_a_lost_claim_is_said(name: str, server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_claim_is_said(name: str, http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "RENEWAL", 0.05)
     said, lost = [], threading.Event()
 
@@ -85,11 +91,11 @@ def test_a_lost_claim_is_said(name: str, server_url: str, monkeypatch: pytest.Mo
     held = claim(name, "node-a", warn)
     assert isinstance(held, Claim)
     with held:
-        httpx.delete(f"{server_url}/variables/name/{name}").raise_for_status()
+        http.delete(f"/variables/name/{name}").raise_for_status()
         assert lost.wait(60)
-        httpx.post(f"{server_url}/variables/", json={"name": name, "value": "another's"}).raise_for_status()
+        http.post("/variables/", json={"name": name, "value": "another's"}).raise_for_status()
     assert len(said) == 1 and "was lost" in said[0]
-    assert variable(server_url, name)["value"] == "another's"
+    assert variable(http, name)["value"] == "another's"
 
 
 def test_no_server_is_an_error() -> None:
@@ -100,7 +106,7 @@ def test_no_server_is_an_error() -> None:
         claim("ccs_session_x", "node", no_warning)
 
 
-def variable(server_url: str, name: str) -> dict[str, Any]:
-    answer = httpx.get(f"{server_url}/variables/name/{name}")
+def variable(http: httpx.Client, name: str) -> dict[str, Any]:
+    answer = http.get(f"/variables/name/{name}")
     answer.raise_for_status()
     return dict(answer.json())

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 from typing import TypeVar
 from uuid import uuid4
 
-import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_server import client
 
 from ccs.flows import limits
 from ccs.flows.limits import PROBE_SECONDS, Closed, Due, Gate, Open, Pass, Probing
@@ -43,7 +43,7 @@ class Clock:
 def _server(server_url: str) -> Iterator[None]:
     with temporary_settings({PREFECT_API_URL: server_url}):
         yield
-    with httpx.Client(base_url=server_url, timeout=60) as api:
+    with client(server_url) as api:
         for variable in api.post("/variables/filter", json={}).json():
             if variable["name"].startswith(("ccs_limit_", "ccs_probe_")):
                 api.delete(f"/variables/{variable['id']}")
@@ -273,8 +273,9 @@ def test_a_limit_that_is_over_by_the_time_it_is_told_is_tried_soon(gate: Callabl
 def test_a_variable_that_somebody_else_wrote_heals(
     gate: Callable[[], Gate], profile: str, server_url: str, value: object
 ) -> None:
-    for name in (limit_variable(profile, ""), f"ccs_probe_{profile}"):
-        httpx.post(f"{server_url}/variables/", json={"name": name, "value": value}, timeout=60).raise_for_status()
+    with client(server_url) as api:
+        for name in (limit_variable(profile, ""), f"ccs_probe_{profile}"):
+            api.post("/variables/", json={"name": name, "value": value}).raise_for_status()
     probe = gate()
     assert probe.enter("a") == Pass(is_probe=True)
     probe.answered()
