@@ -7,7 +7,7 @@ from ccs.cli import lookup
 from ccs.cli.api import Api, Json
 from ccs.cli.errors import RequestError
 from ccs.cli.findings import Finding, fail, info
-from ccs.flows.sums import MICRO, Period, Scope, Sums, UsedUp, is_used_up, micro, paused_name
+from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, is_used_up, micro, paused_name
 
 
 def findings(api: Api, deployment: Json) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
 
-from ccs.flows.sums import PAUSED, UsedUp, is_used_up, micro
+from ccs.flows.budgets.sums import PAUSED, UsedUp, is_used_up, micro
 
 EVERY = 60.0
 """Seconds between two looks."""

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from ccs.blocks.profile import Profile
 from ccs.flows import retry
-from ccs.flows.budget import Allowance, BudgetSpent, Stopped
+from ccs.flows.budgets.budget import Allowance, BudgetSpent, Stopped
 from ccs.flows.claude.attempt import run_attempt
 from ccs.flows.claude.events import Answered, Event
 from ccs.flows.claude.executable import Executable
@@ -20,7 +20,7 @@ from ccs.flows.gates import CommandResult, check_files, fix_prompt
 from ccs.flows.limits import Closed, Gate
 from ccs.flows.outcome import Attempt, Cause, Figures
 from ccs.flows.run import Run
-from ccs.flows.sessions import Opening, SessionStore
+from ccs.flows.sessions.store import Opening, SessionStore
 from ccs.flows.shell import Shell
 from ccs.flows.spec import Task, slug
 

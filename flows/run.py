@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from ccs.flows.budget import Budget
+from ccs.flows.budgets.budget import Budget
 from ccs.flows.claude.request import Request
 from ccs.flows.claude.stop import Stop
 from ccs.flows.outcome import NOT_RUN, OK, RUNNING, SKIPPED, WAITING, Figures, Outcome, Row, row

@@ -25,7 +25,7 @@ from ccs.flows.limits import Gate
 from ccs.flows.outcome import Figures, Outcome
 from ccs.flows.page import page
 from ccs.flows.run import Run
-from ccs.flows.sessions import SessionStore
+from ccs.flows.sessions.store import SessionStore
 from ccs.flows.shell import CONDITION_TIMEOUT, Shell
 from ccs.flows.spec import Permissions, Task, slug
 from ccs.flows.workplace import WorkplaceError, marks, node_name, prompt_of, state_folder

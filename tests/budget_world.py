@@ -14,10 +14,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import client
 
 from ccs.deployments.resume import Resumption
-from ccs.flows.budget import Budget
-from ccs.flows.ledger import Ledger
+from ccs.flows.budgets.budget import Budget
+from ccs.flows.budgets.ledger import Ledger
+from ccs.flows.budgets.sums import Scope, Sums
 from ccs.flows.spec import Job, Task, WorkingDirectory
-from ccs.flows.sums import Scope, Sums
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

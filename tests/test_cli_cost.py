@@ -13,10 +13,10 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from ccs.cli import api, bars
-from ccs.flows.ledger import Ledger
-from ccs.flows.pause import pause
+from ccs.flows.budgets.ledger import Ledger
+from ccs.flows.budgets.pause import pause
+from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, micro
 from ccs.flows.spec import run_table_key
-from ccs.flows.sums import MICRO, Period, Scope, Sums, UsedUp, micro
 
 Leave = Callable[..., str]
 NOW = datetime.now(UTC)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from node_world import Node, World, kill, living, until
 
-from ccs.flows.sums import PAUSED, Period, UsedUp, paused_name
+from ccs.flows.budgets.sums import PAUSED, Period, UsedUp, paused_name
 
 COLD = f"{sys.executable} -m prefect.engine"
 

@@ -13,7 +13,7 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 FILES = [*MODULES, *sorted((ROOT / "tests").glob("*.py"))]
 MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module counts
     "cli": ("ccs.cli", "ccs.flows.spec", "ccs.blocks.env"),
-    "cli.budgets": ("ccs.cli", "ccs.flows.spec", "ccs.flows.sums"),
+    "cli.budgets": ("ccs.cli", "ccs.flows.spec", "ccs.flows.budgets.sums"),
     "cli.worktrees": ("ccs.cli", "ccs.flows.spec", "ccs.flows.git"),  # it works on this machine's repositories
     "deployments": ("ccs.deployments", "ccs.flows", "ccs.blocks"),
     "blocks": ("ccs.blocks",),
@@ -21,23 +21,17 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     "flows.spec": ("ccs.flows.graph", "ccs.flows.schemas", "ccs.flows.templates"),
     "flows.graph": (),
     "flows.schemas": (),
-    "flows.sums": (),
     "flows.templates": (),
+    "flows.budgets": ("ccs.flows.budgets", "ccs.flows.claude", "ccs.flows.spec"),
+    "flows.budgets.sums": (),
+    "flows.sessions": ("ccs.flows.sessions", "ccs.flows.claude", "ccs.flows.spec"),
     "flows.git": ("ccs.flows.git",),
     "flows.claude": ("ccs.flows.claude",),
 }
 NEVER_PREFECT = (
-    *(
-        "cli",
-        "flows.spec",
-        "flows.graph",
-        "flows.schemas",
-        "flows.sums",
-        "flows.templates",
-        "flows.git",
-        "flows.claude",
-    ),
-    *("blocks.env", "blocks.redact"),
+    *("cli", "blocks.env", "blocks.redact"),
+    *("flows.spec", "flows.graph", "flows.schemas", "flows.templates"),
+    *("flows.budgets.sums", "flows.git", "flows.claude"),
 )
 
 

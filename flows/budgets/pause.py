@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
 
-from ccs.flows.sums import PAUSED, UsedUp, paused_name
+from ccs.flows.budgets.sums import PAUSED, UsedUp, paused_name
 
 
 def pause(client: SyncPrefectClient, deployment: str, why: UsedUp) -> bool:

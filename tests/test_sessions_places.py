@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from stub_s3 import StubS3, running_s3
 
-from ccs.flows.places import Folder, Place, PlaceError, shared_place
+from ccs.flows.sessions.places import Folder, Place, PlaceError, shared_place
 
 
 @pytest.fixture(scope="module")

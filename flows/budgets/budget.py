@@ -20,11 +20,11 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.logging import get_logger
 
+from ccs.flows.budgets.ledger import FullError, Ledger, LedgerError, server_time
+from ccs.flows.budgets.pause import pause
+from ccs.flows.budgets.sums import CENT, MICRO, Budgeted, Period, Scope, Sums, UsedUp, is_used_up, limits, micro
 from ccs.flows.claude.stop import Stop, StopReason
-from ccs.flows.ledger import FullError, Ledger, LedgerError, server_time
-from ccs.flows.pause import pause
 from ccs.flows.spec import Job, Task
-from ccs.flows.sums import CENT, MICRO, Budgeted, Period, Scope, Sums, UsedUp, is_used_up, limits, micro
 
 PATIENCE = 900.0
 """Seconds to wait, unless told otherwise, while other attempts hold all that is left of a budget."""

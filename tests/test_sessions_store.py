@@ -21,7 +21,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from stub_s3 import running_s3
 
 from ccs.blocks.redact import Redactor
-from ccs.flows.sessions import KEPT, Mode, Opening, SessionStore
+from ccs.flows.sessions.store import KEPT, Mode, Opening, SessionStore
 
 JOB, TASK = "night/../watch 🦉", "0b7f2c1e-0000-4000-8000-000000000001"
 
@@ -198,7 +198,7 @@ def test_a_session_in_use_is_forked_and_that_is_said(node: Node) -> None:
 def test_the_lock_of_a_dead_run_is_free_and_its_claude_is_waited_out(node: Node) -> None:
     first, _ = node.run("say one", "new")
     code = (
-        "import sys; from pathlib import Path; from ccs.flows.sessions import SessionStore\n"
+        "import sys; from pathlib import Path; from ccs.flows.sessions.store import SessionStore\n"
         f"store = SessionStore(Path({str(node.folder / 'state')!r}), '', node='x', redact=bytes, warn=print)\n"
         f"with store.opened({JOB!r}, {TASK!r}, 'reuse', {{'HOME': {str(node.bench.home)!r}}}, Path('/')) as opening:\n"
         "    print(opening.is_fork, flush=True); sys.stdin.read()\n"

@@ -12,8 +12,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import client, free_port
 
-from ccs.flows import claims
-from ccs.flows.claims import Claim, claim
+from ccs.flows.sessions import claims
+from ccs.flows.sessions.claims import Claim, claim
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from typing import Literal
 
 import httpx
 
-from ccs.flows.claims import claim
 from ccs.flows.claude.stream import Record
 from ccs.flows.claude.sweep import marked
-from ccs.flows.places import Folder, Place, PlaceError, private_folder, shared_place, whole
+from ccs.flows.sessions.claims import claim
+from ccs.flows.sessions.places import Folder, Place, PlaceError, private_folder, shared_place, whole
 from ccs.flows.spec import slug
 
 KEPT = 5

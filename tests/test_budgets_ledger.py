@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from budget_world import NOON, World, a_world
 
-from ccs.flows.ledger import LedgerError
-from ccs.flows.sums import MICRO, Period, Scope, Sums, UsedUp, micro
+from ccs.flows.budgets.ledger import LedgerError
+from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, micro
 
 
 @pytest.fixture

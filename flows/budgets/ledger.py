@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
 
-from ccs.flows.sums import Scope, Sums
+from ccs.flows.budgets.sums import Scope, Sums
 
 MAX_VALUE = 4900
 """Characters of JSON in a variable; the server takes 5,000."""

@@ -15,9 +15,9 @@ from uuid import uuid4
 import pytest
 from budget_world import NOON, Limits, World, a_job, a_task, a_world, no_server
 
-from ccs.flows.budget import Allowance, Budget, BudgetSpent, Stopped
+from ccs.flows.budgets.budget import Allowance, Budget, BudgetSpent, Stopped
+from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, micro
 from ccs.flows.claude.stop import Stop
-from ccs.flows.sums import MICRO, Period, Scope, Sums, micro
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_sixteen_at_once_never_pass_the_limit(world: World) -> None:
 
 SPENDER = """
 import json, sys
-from ccs.flows.budget import Budget, BudgetSpent
+from ccs.flows.budgets.budget import Budget, BudgetSpent
 from ccs.flows.claude.stop import Stop
 from ccs.flows.spec import Job, Task, WorkingDirectory
 run, deployment = sys.argv[1:]
