@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, takewhile
 from typing import Any
 from urllib.parse import quote
 
@@ -99,30 +99,30 @@ class Api(Transport):
             self.post("/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": runs[start : start + 50]}}}, safe=True)
 
     def results(self, runs: Sequence[str]) -> dict[str, list[Json]]:
-        """The rows about the tasks of each run, from the table artifact that a run leaves."""
+        """The rows about the tasks of each run, from the last of the table artifacts that it left."""
         import json
 
-        if not runs:
-            return {}
-        where = {"flow_run_id": {"any_": list(runs)}, "type": {"any_": ["table"]}, "key": {"like_": "ccs-%"}}
         found: dict[str, list[Json]] = {}
-        for artifact in self.read("/artifacts/filter", {"artifacts": where, "sort": "UPDATED_DESC", "limit": PAGE}):
-            data = artifact.get("data")
-            rows = json.loads(data) if isinstance(data, str) else data
-            if isinstance(rows, list):
-                found.setdefault(str(artifact["flow_run_id"]), rows)
+        for start in range(0, len(runs), PAGE):
+            asked = runs[start : start + PAGE]
+            for artifact in self._tables(key={"like_": "ccs-%"}, flow_run_id={"any_": list(asked)}):
+                data = artifact.get("data")
+                rows = json.loads(data) if isinstance(data, str) else data
+                if isinstance(rows, list):
+                    found.setdefault(str(artifact["flow_run_id"]), rows)
+                if all(run in found for run in asked):
+                    break
         return found
 
     def tables(self, key: Json, since: datetime) -> Iterator[Json]:
         """The table artifacts whose key a Prefect filter holds for and that changed since then, newest first."""
-        where = {"type": {"any_": ["table"]}, "key": key}
+        return takewhile(lambda artifact: datetime.fromisoformat(artifact["updated"]) >= since, self._tables(key=key))
+
+    def _tables(self, **where: Json) -> Iterator[Json]:
         for offset in count(0, PAGE):
-            body = {"artifacts": where, "sort": "UPDATED_DESC", "limit": PAGE, "offset": offset}
-            page = self.read("/artifacts/filter", body)
-            for artifact in page:
-                if datetime.fromisoformat(artifact["updated"]) < since:
-                    return
-                yield artifact
+            body = {"artifacts": {"type": {"any_": ["table"]}, **where}, "sort": "UPDATED_DESC"}
+            page = self.read("/artifacts/filter", {**body, "limit": PAGE, "offset": offset})
+            yield from page
             if len(page) < PAGE:
                 return
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ccs.cli import lookup, views
-from ccs.cli.api import PAGE, Json
+from ccs.cli.api import Json
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.options import JobName, duration
 from ccs.cli.output import Columns, fields, say, show_one, table
@@ -41,10 +41,7 @@ def stats(
     runs, total = api.runs(where, _MOST)
     if total > len(runs):
         say(f"the latest {len(runs)} of {total} runs; give a shorter --since for all of them")
-    ids = [str(r["id"]) for r in runs]
-    results: dict[str, list[Json]] = {}
-    for first in range(0, len(ids), PAGE):
-        results |= api.results(ids[first : first + PAGE])
+    results = api.results([str(r["id"]) for r in runs])
     rows = [views.run(r, results.get(str(r["id"])), "") for r in runs]
     show_one({"since": start.isoformat(), **summed(rows), "jobs": by_job(rows)}, _text)
 

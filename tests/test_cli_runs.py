@@ -11,7 +11,7 @@ import pytest
 from cli_world import Cli
 from run_states import ended, state
 
-from ccs.cli import follow
+from ccs.cli import api, follow
 from ccs.cli.api import Api
 from ccs.cli.settings import Settings
 
@@ -65,6 +65,18 @@ def test_runs_are_listed_with_state_cost_and_turns(ccs: Cli, job: str) -> None:
     assert ccs.ok("runs", "list", "--job", job, "--status", "failed,crashed").json["runs"] == []
     assert len(ccs.ok("runs", "list", "--job", job, "--status", "completed", "--since", "1h").json["runs"]) == 1
     assert "$0.25" in ccs.ok("runs", "list", "--job", job, "--output", "table").out
+
+
+def test_more_runs_than_the_server_gives_at_once_have_their_costs(
+    ccs: Cli, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        run = started(ccs, job)
+        state(ccs, run, "RUNNING")
+        ended(ccs, run, "COMPLETED")
+        ended(ccs, run, "COMPLETED")  # as after a wait: a table for each part
+    monkeypatch.setattr(api, "PAGE", 2)
+    assert [row["cost_usd"] for row in ccs.ok("runs", "list", "--job", job).json["runs"]] == [0.25] * 3
 
 
 def test_planned_runs_are_listed_only_when_asked_for(ccs: Cli) -> None:
