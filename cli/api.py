@@ -88,6 +88,10 @@ class Api(Transport):
         """The flow run with this id."""
         return dict(self.get(f"/flow_runs/{identity}"))
 
+    def states(self, run: str) -> list[Json]:
+        """The states a run has been in, the first one first."""
+        return sorted(self.get("/flow_run_states/", flow_run_id=run), key=lambda state: str(state["timestamp"]))
+
     def set_state(self, run: str, kind: str, name: str, message: str) -> Json:
         """Ask for a state of a run; the answer says whether it was accepted."""
         body = {"state": {"type": kind, "name": name, "message": message}}
@@ -133,6 +137,12 @@ class Api(Transport):
             where["timestamp"] = {"after_": after}
         body = {"logs": where, "sort": "TIMESTAMP_ASC", "limit": PAGE, "offset": offset}
         return list(self.read("/logs/filter", body))
+
+    def last_line(self, run: str) -> Json | None:
+        """The last line of a run's log."""
+        where = {"flow_run_id": {"any_": [run]}}
+        found = self.read("/logs/filter", {"logs": where, "sort": "TIMESTAMP_DESC", "limit": 1})
+        return dict(found[0]) if found else None
 
     # profiles
 
