@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ccs.cli import results, views
 from ccs.cli.api import PAGE, Api, Json
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
-from ccs.cli.output import Talk, is_terminal, say
+from ccs.cli.output import Talk, is_terminal, plain, say
 
 OVERLAP = timedelta(seconds=60)
 """Lines arrive in batches, each process by its own clock: so much is read again, and known lines are dropped."""
@@ -72,7 +72,7 @@ class Line:
         if self._live:
             from shutil import get_terminal_size
 
-            sys.stderr.write("\r\x1b[2K" + text[: get_terminal_size().columns - 1])
+            sys.stderr.write("\r\x1b[2K" + plain(text)[: get_terminal_size().columns - 1])
             sys.stderr.flush()
 
     def clear(self) -> None:
@@ -153,7 +153,7 @@ def text_of(line: Json) -> str:
     message = str(line["message"])
     if Talk.verbosity < 2:
         message = _TRACEBACK.split(message, maxsplit=1)[0]
-    return f"{when:%H:%M:%S} {word}{message}"
+    return f"{when:%H:%M:%S} {word}{plain(message)}"
 
 
 def is_news(line: Json) -> bool:

@@ -1,6 +1,7 @@
 """What the user sees: the result on stdout, the talk on stderr."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -12,6 +13,15 @@ Columns = Mapping[str, str | Callable[[Any], object]]
 
 _COLOURS = {"completed": 32, "online": 32, "ok": 32, "running": 36, "failed": 31, "crashed": 31, "cancelled": 33}
 
+
+_STEERS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+"""What a terminal obeys instead of showing it: colours, titles, cursor moves, control characters, writing backwards."""
+
+_UNSEEN = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What steers a terminal and JSON need not escape."""
 
 _LEAST = 8
 """Characters of a column that is cut."""
@@ -40,10 +50,15 @@ class Talk:
     """Whether results are kept back, because what they would say did not happen."""
 
 
+def plain(text: str) -> str:
+    """The text without what would steer a terminal: claude, repositories and other people wrote parts of it."""
+    return _STEERS.sub("", text)
+
+
 def say(text: str, level: int = 0) -> None:
     """One line on stderr; lines of a higher level only with as many -v."""
     if level <= Talk.verbosity and (level or not Talk.muted):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        print(plain(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def write(text: str) -> None:
@@ -142,7 +157,7 @@ def prints_table() -> bool:
 def _write_id(row: Row) -> None:
     """The id, or the name of what has none; nothing for what is no thing, such as settings."""
     if identity := row.get("id") or row.get("name"):
-        write(str(identity))
+        write(plain(str(identity)))
 
 
 def _format() -> Format:
@@ -152,8 +167,9 @@ def _format() -> Format:
 def _json(value: Any, indent: int | None = 2) -> str:
     import json
 
-    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    return json.dumps(value, indent=indent, ensure_ascii=plain, default=str)
+    is_ascii = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    written = json.dumps(value, indent=indent, ensure_ascii=is_ascii, default=str)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def _yaml(value: Any) -> str:
@@ -161,21 +177,22 @@ def _yaml(value: Any) -> str:
 
     import yaml
 
-    plain = json.loads(json.dumps(value, default=str))
-    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)).rstrip()
+    simple = json.dumps(value, default=str, ensure_ascii=False)
+    as_it_is = not _UNSEEN.search(simple)
+    return str(yaml.safe_dump(json.loads(simple), sort_keys=False, allow_unicode=as_it_is, width=110)).rstrip()
 
 
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return "\n".join(map(str, value))
-    return str(value)
+        return plain("\n".join(map(str, value)))
+    return plain(str(value))
 
 
 def _cell(value: object) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else _text("" if value is None else value)
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join("".join(c if c.isprintable() else " " for c in plain(text)).split())
 
 
 def _fitted(rows: list[list[str]], width: int) -> list[list[str]]:

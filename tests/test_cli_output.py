@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from ccs.cli import output
+from ccs.cli import findings, follow, output
 from ccs.cli.main import main
 from ccs.cli.output import Format, Talk
 
@@ -115,9 +115,28 @@ def test_json_survives_an_encoding_without_unicode() -> None:
     assert json.loads(child.stdout) == {"x": [{"id": "ü"}]}
 
 
-def test_control_characters_never_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    write = output.table([{"name": "a\x1b[2Jb\nc"}], {"NAME": "name"})
-    assert write == "NAME\na [2Jb c"
+HOSTILE = "a\x1b[2J\x1b[31mb\x1b[0m \x1b]0;title\x07c\r\x9b31md\u202eẍ 🎉\n\tin"
+"""A text that clears the screen, has a colour, a title, goes back to the line's beginning, and turns writing around."""
+
+
+def test_what_steers_a_terminal_never_reaches_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert output.plain(HOSTILE) == "ab c31mdẍ 🎉\n\tin"
+    output.say(HOSTILE)
+    output.write(output.fields({"Reason": HOSTILE, "All": [HOSTILE]}))
+    output.write(output.table([{"name": HOSTILE}], {"NAME": "name"}))
+    line = {"timestamp": "2026-01-01T00:00:00+00:00", "message": HOSTILE, "name": "x"}
+    output.write(follow.text_of(line))
+    try:
+        Talk.format = Format.TABLE
+        findings.show([findings.info("log", HOSTILE, HOSTILE)], "findings")
+        for Talk.format in (Format.IDS, Format.YAML, Format.JSON):
+            output.write("---")
+            output.show_one({"id": HOSTILE}, str)
+    finally:
+        Talk.format = None
+    said = capsys.readouterr()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", said.out + said.err)
+    assert json.loads(said.out.rpartition("---")[2])["id"] == HOSTILE
 
 
 def test_help_needs_no_server_and_ends_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
