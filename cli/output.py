@@ -115,15 +115,16 @@ def table(rows: Sequence[Row], columns: Columns) -> str:
     """Rows as a table that fits the terminal."""
     from shutil import get_terminal_size
 
-    from tabulate import tabulate
-
     cells = [list(columns), *([_cell(c(r) if callable(c) else r.get(c)) for c in columns.values()] for r in rows)]
     on_terminal = is_terminal(sys.stdout)
     if on_terminal:
         cells = _fitted(cells, get_terminal_size().columns)
     paint = _coloured if on_terminal and not os.environ.get("NO_COLOR") else str
-    drawn = tabulate([list(map(paint, row)) for row in cells], tablefmt="plain", disable_numparse=True)
-    return "\n".join(line.rstrip() for line in drawn.splitlines())
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(paint(cell) + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
 
 
 def fields(pairs: Mapping[str, object]) -> str:
@@ -200,20 +201,36 @@ def _fitted(rows: list[list[str]], width: int) -> list[list[str]]:
 
     The first is a name to type, and is cut last.
     """
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     shown = len(widths)
     while shown > 2 and sum(min(w, _LEAST) for w in widths[:shown]) + 2 * (shown - 1) > width:
         shown -= 1
     dots = "…" if has_unicode() else "~"
     if shown < len(widths):
         rows = [[*rows[0][: shown - 1], rows[0][shown - 1] + dots], *(row[:shown] for row in rows[1:])]
-        widths = [max(len(row[i]) for row in rows) for i in range(shown)]
+        widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     for first in (1, 0):  # unless nothing else helps
         while sum(widths) + 2 * (len(widths) - 1) > width and max(widths[first:], default=0) > _LEAST:
             widths[widths.index(max(widths[first:]), first)] -= 1
-    return [
-        [cell if len(cell) <= w else cell[: w - 1] + dots for cell, w in zip(row, widths, strict=True)] for row in rows
-    ]
+    return [[_cut(cell, w, dots) for cell, w in zip(row, widths, strict=True)] for row in rows]
+
+
+def _cut(text: str, width: int, dots: str) -> str:
+    if _width(text) <= width:
+        return text
+    kept = text[: width - 1]
+    while _width(kept) >= width:
+        kept = kept[:-1]
+    return kept + dots
+
+
+def _width(text: str) -> int:
+    """The columns of a terminal that a text takes: two for a Chinese letter or an emoji, none for an accent."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) or c in "\ufe0f\u200d" else 1 + (east_asian_width(c) in "WF") for c in text)
 
 
 def _coloured(cell: str) -> str:

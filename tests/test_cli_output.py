@@ -83,6 +83,15 @@ def test_on_a_terminal_there_is_a_table_that_fits_it() -> None:
     assert "…" in lines[1]
 
 
+def test_wide_letters_take_the_room_they_need() -> None:
+    names = SHOW.replace('"n" * 80', '("日本🎉", "e\\u0301" * 5, "ジョブ" * 30)[n]')
+    head, *rows = on_terminal(40, names, NO_COLOR="1", PYTHONIOENCODING="utf-8").splitlines()
+    assert rows[0] == "日本🎉" + " " * 25 + "Complet…"
+    assert rows[1] == "e\u0301" * 5 + " " * 26 + "Complet…"
+    assert rows[2] == "ジョブ" * 4 + "ジョ…  Complet…"  # one more would take two columns, and there is one
+    assert head.index("STATUS") == 31
+
+
 def test_columns_that_find_no_room_are_left_out() -> None:
     head, row = on_terminal(40, WIDE, NO_COLOR="1", LC_ALL="C.UTF-8").splitlines()
     assert head.split() == ["AAA", "BBB", "CCC", "DDD…"]
@@ -157,7 +166,7 @@ def test_lists_load_nothing_heavy() -> None:
     code = (
         "import sys; from ccs.cli.main import main\n"
         "assert main(['jobs', 'list', '--api-url', 'http://127.0.0.1:9/api']) == 3\n"
-        "heavy = {'prefect', 'pydantic', 'croniter', 'rich', 'yaml', 'tabulate', 'zoneinfo'} & set(sys.modules)\n"
+        "heavy = {'prefect', 'pydantic', 'croniter', 'rich', 'yaml', 'zoneinfo'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
