@@ -88,10 +88,16 @@ class Api(Transport):
         """The flow run with this id."""
         return dict(self.get(f"/flow_runs/{identity}"))
 
-    def set_state(self, run: str, kind: str, name: str, message: str) -> Json:
-        """Ask for a state of a run; the answer says whether it was accepted."""
-        body = {"state": {"type": kind, "name": name, "message": message}}
-        return dict(self.post(f"/flow_runs/{run}/set_state", body, safe=True))
+    def states(self, run: str) -> list[Json]:
+        """The states a run has been in, the first one first."""
+        return sorted(self.get("/flow_run_states/", flow_run_id=run), key=lambda state: str(state["timestamp"]))
+
+    def set_state(self, run: str, kind: str, name: str, message: str, due: datetime | None = None) -> Json:
+        """Ask for a state of a run, a scheduled one with when it is due; the answer says whether it was accepted."""
+        state: Json = {"type": kind, "name": name, "message": message}
+        if due:
+            state["state_details"] = {"scheduled_time": due.isoformat()}
+        return dict(self.post(f"/flow_runs/{run}/set_state", {"state": state}, safe=True))
 
     def delete_runs(self, runs: Sequence[str]) -> None:
         """Delete flow runs with their logs and artifacts."""
@@ -133,6 +139,12 @@ class Api(Transport):
             where["timestamp"] = {"after_": after}
         body = {"logs": where, "sort": "TIMESTAMP_ASC", "limit": PAGE, "offset": offset}
         return list(self.read("/logs/filter", body))
+
+    def last_line(self, run: str) -> Json | None:
+        """The last line of a run's log."""
+        where = {"flow_run_id": {"any_": [run]}}
+        found = self.read("/logs/filter", {"logs": where, "sort": "TIMESTAMP_DESC", "limit": 1})
+        return dict(found[0]) if found else None
 
     # profiles
 

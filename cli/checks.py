@@ -28,9 +28,10 @@ def check(api: Api, settings: Settings, pool: str, is_node: bool, logged_in: boo
         yield _clock(api)
         yield from _pool(api, pool)
         yield _lost_runs(api)
-        yield from _profiles(api, is_node, logged_in)
+        profiles, (jobs, _) = api.profiles(), api.jobs(lookup.ALL)
+        yield from _profiles(profiles, jobs, is_node, logged_in)
         yield from limits.all_of(api)
-        yield from _root(api, is_node)
+        yield from _root(profiles, jobs, is_node)
     except RequestError as error:
         yield fail("auth" if error.status in (401, 403) else "server", str(error), error.hint)
     except CcsError as error:
@@ -104,20 +105,20 @@ def _lost_runs(api: Api) -> Finding:
     return ok("lost-runs", f"a run is Crashed when its node is silent for {watch['trigger']['within']:.0f} s")
 
 
-def _profiles(api: Api, is_node: bool, logged_in: bool) -> Iterator[Finding]:
-    for profile in api.profiles():
-        data = profile.get("data") or {}
-        yield from credentials.check(str(profile["name"]), data, os.environ, is_node, logged_in)
+def _profiles(profiles: list[Json], jobs: list[Json], is_node: bool, logged_in: bool) -> Iterator[Finding]:
+    used = {name for job in jobs for name in lookup.profiles_of(job)}
+    for profile in profiles:
+        name, data = str(profile["name"]), profile.get("data") or {}
+        yield from credentials.check(name, data, os.environ, is_node, logged_in, name in used)
     if is_node:
         yield credentials.without_profile(os.environ, logged_in)
 
 
-def _root(api: Api, is_node: bool) -> Iterator[Finding]:
+def _root(profiles: list[Json], jobs: list[Json], is_node: bool) -> Iterator[Finding]:
     """As root, claude refuses the permissions that are the default, unless it is told that it is in a sandbox."""
     if os.geteuid() != 0:
         return
-    sandboxes = {str(p["name"]) for p in api.profiles() if _is_sandbox(credentials.variables(p.get("data") or {}))}
-    jobs, _ = api.jobs(lookup.ALL)
+    sandboxes = {str(p["name"]) for p in profiles if _is_sandbox(credentials.variables(p.get("data") or {}))}
     names = [f"{d['name']}/{t['name']}" for d in jobs for t in lookup.tasks_of(d) if _refused(d, t, sandboxes)]
     if names:
         some = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")

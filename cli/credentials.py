@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from ccs.cli.api import Json
 from ccs.cli.environment import secrets_of
-from ccs.cli.findings import Finding, fail, info, ok, warn
+from ccs.cli.findings import Finding, Level, fail, info, ok, warn
 
 _LOGINS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 """The first two are sent together when both are set; the third is used only without them."""
@@ -25,8 +25,21 @@ def unresolved(data: Json, node: Mapping[str, str]) -> dict[str, str]:
     return {name: v["value"] for name, v in found.items() if v["source"] == "env" and not node.get(v["value"])}
 
 
-def check(name: str, data: Json, node: Mapping[str, str], is_node: bool, logged_in: bool) -> Iterator[Finding]:
-    """Findings about one profile. `is_node`: runs take place on this machine, so what is missing here is missing."""
+def check(
+    name: str, data: Json, node: Mapping[str, str], is_node: bool, logged_in: bool, is_used: bool = True
+) -> Iterator[Finding]:
+    """Findings about one profile; none fails one that no job uses.
+
+    `is_node`: runs take place on this machine, so what is missing here is missing.
+    """
+    for finding in _check(name, data, node, is_node, logged_in):
+        if finding.level is Level.FAIL and not is_used:
+            yield warn(finding.id, f"{finding.what} (no job uses the profile)", finding.do)
+        else:
+            yield finding
+
+
+def _check(name: str, data: Json, node: Mapping[str, str], is_node: bool, logged_in: bool) -> Iterator[Finding]:
     subject, update = f"profile {name}", f"ccs profiles update {name}"
     found = {k: v for k, v in variables(data).items() if v["source"] != "unset"}
     missing = unresolved(data, node)

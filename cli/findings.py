@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ccs.cli.output import prints_table, show_list, write
+from ccs.cli.output import plain, prints_table, show_list, write
 
 
 class Level(StrEnum):
@@ -57,6 +57,6 @@ def show(findings: Iterable[Finding], key: str) -> None:
     found = list(findings)
     if prints_table():
         for f in found:
-            write(f"{f.level:<4}  {f.what}" + (f"; next: {f.do}" if f.do else ""))
+            write(plain(f"{f.level:<4}  {f.what}" + (f"; next: {f.do}" if f.do else "")))
         return
     show_list([{"id": f.id, "level": f.level, "what": f.what, "do": f.do} for f in found], {}, key)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ccs.cli import results, views
 from ccs.cli.api import PAGE, Api, Json
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
-from ccs.cli.output import Talk, is_terminal, say
+from ccs.cli.output import Talk, is_terminal, plain, say
 
 OVERLAP = timedelta(seconds=60)
 """Lines arrive in batches, each process by its own clock: so much is read again, and known lines are dropped."""
@@ -26,6 +26,7 @@ _TRACEBACK = re.compile(r"\n(?:Traceback \(most recent call last\)|NoneType: Non
 _BOOKKEEPING = re.compile(
     r"Engine execution exited with unexpected|Downloading flow code from|Worker '.*' submitting flow run"
     r"|(?:Task|Flow) run failed with state:|Beginning flow run|Flow run '.*' submitted to infrastructure"
+    r"|Aborted submission of flow run '.*': Server returned a non-pending state 'SCHEDULED'"
     r"|Finished in state (?:Running\(\)|Waiting\()"
 )
 
@@ -71,7 +72,7 @@ class Line:
         if self._live:
             from shutil import get_terminal_size
 
-            sys.stderr.write("\r\x1b[2K" + text[: get_terminal_size().columns - 1])
+            sys.stderr.write("\r\x1b[2K" + plain(text)[: get_terminal_size().columns - 1])
             sys.stderr.flush()
 
     def clear(self) -> None:
@@ -105,11 +106,11 @@ def lines(api: Api, run: str, foot: Line | None = None, watch: "Watch | None" = 
             yield from fresh
         if state["state_type"] in views.ENDED and (time.monotonic() - quiet_since > QUIET or _is_last(fresh)):
             return
-        if wait and (due := str(views.due(state))) != told:
+        if (pause := _pause(state, wait)) and pause[0] != told:
             if foot:
                 foot.clear()
-            told = due
-            say(f"the run waits until {views.clock(datetime.fromisoformat(due))} ({views.ago(due)}) and then goes on")
+            told = pause[0]
+            say(pause[1])
         if foot:
             foot.put(_status(state))
         time.sleep(_LAZY if wait > 2 * _LAZY else 0.5)
@@ -152,7 +153,7 @@ def text_of(line: Json) -> str:
     message = str(line["message"])
     if Talk.verbosity < 2:
         message = _TRACEBACK.split(message, maxsplit=1)[0]
-    return f"{when:%H:%M:%S} {word}{message}"
+    return f"{when:%H:%M:%S} {word}{plain(message)}"
 
 
 def is_news(line: Json) -> bool:
@@ -193,6 +194,16 @@ class Watch:
         return RequestError(f"{why}; the run stays queued: {run['name']} ({run['id']})", hint)
 
 
+def _pause(run: Json, wait: float) -> tuple[str, str] | None:
+    """What a run waits for: a word that changes with it, and a sentence; None when it does not wait."""
+    if run["state_name"] == views.ENQUEUED:
+        return views.ENQUEUED, f"the run waits until others of its job have ended: ccs explain {run['name']}"
+    if not wait:
+        return None
+    due = str(views.due(run))
+    return due, f"the run waits until {views.clock(datetime.fromisoformat(due))} ({views.ago(due)}) and then goes on"
+
+
 def _wait(run: Json, now: datetime) -> float:
     """Seconds until a run that has left its node goes on; 0 for any other."""
     due = views.due(run) if views.is_waiting(run) else None
@@ -213,6 +224,8 @@ def _status(run: Json) -> str:
     if views.is_waiting(run):
         reason = (run.get("state") or {}).get("message") or "it goes on by itself"
         return f"… {run['state_name']}, due {views.ago(views.due(run))}: {reason}"
+    if run["state_name"] == views.ENQUEUED:
+        return f"… {run['state_name']} for {since}: others of its job are under way"
     if run["state_type"] in ("SCHEDULED", "PENDING"):
         reason = (run.get("state") or {}).get("message") or "waiting for a node"
         return f"… {run['state_name']} for {since}: {reason}"

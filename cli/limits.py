@@ -1,15 +1,18 @@
-"""Usage limits that hold: whose they are, until when, and which of them make a job wait."""
+"""Usage limits that hold: whose they are, until when, which of them make a job wait, and lifting one early."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ccs.cli import lookup, views
-from ccs.cli.api import Api, Json
+from ccs.cli.api import PAGE, Api, Json
 from ccs.cli.findings import Finding, warn
+from ccs.cli.output import many, show_one
 from ccs.flows.spec import limit_variable
 
 _BEGINNING = "ccs_limit_"
 _OF_NODE = "node_"  # profiles have no underscore in their names
+_SOON = timedelta(seconds=30)
+"""So long before it is due, a node may have taken up a run that waits."""
 
 
 def all_of(api: Api) -> Iterator[Finding]:
@@ -31,6 +34,41 @@ def of_job(api: Api, thing: Json) -> Iterator[Finding]:
     yield from _findings(api, [v for v in held if v["name"] in names])
 
 
+def of_node(api: Api, name: str) -> str | None:
+    """The variable of the limit of a node's login, by its name or as a finding has it; None when none is known."""
+    held = {str(v["name"]) for v in api.variables(_BEGINNING + _OF_NODE)}
+    return next((v for v in (limit_variable(None, name), _BEGINNING + _OF_NODE + name) if v in held), None)
+
+
+def lift(api: Api, name: str) -> Json:
+    """Have those who wait for the end of a limit, the variable of this name, go on now; what was done.
+
+    It is made one whose reset has passed: the first task to go on tries, and the others follow when it had an answer.
+    """
+    now, held = api.server_time, [v for v in api.variables(name) if v["name"] == name]
+    until = _until(held[0]) if held else None
+    if held and until and until > now:
+        api.patch(f"/variables/{held[0]['id']}", {"value": {**held[0]["value"], "until": now.timestamp(), "pause": 0}})
+    runs = list(_waiting(api, name))
+    for run in runs:
+        message = "Started with ccs before the reset of the usage limit"
+        api.set_state(str(run["id"]), "SCHEDULED", str(run["state_name"]), message, now)
+    held_until = until.isoformat() if until and until > now else None
+    return {"lifted": held_until is not None, "until": held_until, "runs": [str(run["name"]) for run in runs]}
+
+
+def _waiting(api: Api, name: str) -> Iterator[Json]:
+    """The runs that wait for the end of a limit, and not only for some seconds more."""
+    runs, _ = api.runs({"state": {"name": {"any_": ["AwaitingRetry"]}}}, lookup.ALL)
+    later = [run for run in runs if datetime.fromisoformat(views.due(run) or "") > api.server_time + _SOON]
+    for start in range(0, len(later), PAGE):
+        rows = api.results([str(run["id"]) for run in later[start : start + PAGE]])
+        for run in later[start : start + PAGE]:
+            tasks = [row for row in rows.get(str(run["id"]), []) if row.get("verdict") == "waiting"]
+            if name in {limit_variable(row.get("profile") or None, str(row.get("node"))) for row in tasks}:
+                yield run
+
+
 def _findings(api: Api, variables: Iterable[Json]) -> Iterator[Finding]:
     for variable in variables:
         until = _until(variable)
@@ -38,10 +76,20 @@ def _findings(api: Api, variables: Iterable[Json]) -> Iterator[Finding]:
             continue  # it is over, and the next task will find out
         who = str(variable["name"]).removeprefix(_BEGINNING)
         of_node = who.startswith(_OF_NODE)
-        whose = f"the login of node {who.removeprefix(_OF_NODE)!r}" if of_node else f"profile {who!r}"
+        who = who.removeprefix(_OF_NODE)
+        whose = f"the login of node {who!r}" if of_node else f"profile {who!r}"
         when = f"{views.clock(until)} ({views.ago(until.isoformat())})"
-        lift = f"wait, or use another profile; if it is over already: prefect variable delete {variable['name']}"
-        yield warn("limit", f"usage limit of {whose} until {when}: its tasks wait until then", lift)
+        command = f"ccs {'nodes' if of_node else 'profiles'} lift-limit {who}"
+        lift_it = f"wait, or use another profile; if it is over already: {command}"
+        yield warn("limit", f"usage limit of {whose} until {when}: its tasks wait until then", lift_it)
+
+
+def show_lifted(done: Json, thing: Json, whose: str) -> None:
+    """The result of lifting a limit."""
+    gone = f"lifted the usage limit of {whose}" if done["lifted"] else f"no usage limit of {whose} holds"
+    runs = done["runs"]
+    on = f"; {many(len(runs), 'run')} that waited for it can go on now: {', '.join(runs)}" if runs else ""
+    show_one({**thing, **done}, lambda _: gone + on)
 
 
 def _until(variable: Json) -> datetime | None:

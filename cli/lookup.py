@@ -27,9 +27,10 @@ def job(api: Api, name: str) -> Json:
     )
 
 
-def exists(api: Api, identity: str) -> bool:
-    """Whether there is a job with this id."""
-    return _by_id(api.job, identity) is not None
+def job_of(api: Api, run: Json) -> Json | None:
+    """The deployment of a run; None when it is gone, as that of a one-off run is."""
+    identity = run.get("deployment_id")
+    return _by_id(api.job, str(identity)) if identity else None
 
 
 def task(api: Api, name: str, job_name: str | None = None) -> tuple[Json, Json]:
@@ -91,6 +92,11 @@ def spec_of(thing: Json) -> Json:
     """The job's spec in the parameters of a deployment or run; empty where there is none."""
     spec = (thing.get("parameters") or {}).get("job")
     return spec if isinstance(spec, dict) else {}
+
+
+def profiles_of(thing: Json) -> set[str]:
+    """The names of the profiles that a job, or the job of a run, names for itself or a task."""
+    return {str(p["profile"]) for p in (spec_of(thing), *tasks_of(thing)) if p.get("profile")}
 
 
 def tasks_of(deployment: Json) -> list[Json]:

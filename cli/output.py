@@ -1,6 +1,7 @@
 """What the user sees: the result on stdout, the talk on stderr."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -12,6 +13,15 @@ Columns = Mapping[str, str | Callable[[Any], object]]
 
 _COLOURS = {"completed": 32, "online": 32, "ok": 32, "running": 36, "failed": 31, "crashed": 31, "cancelled": 33}
 
+
+_STEERS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+"""What a terminal obeys instead of showing it: colours, titles, cursor moves, control characters, writing backwards."""
+
+_UNSEEN = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What steers a terminal and JSON need not escape."""
 
 _LEAST = 8
 """Characters of a column that is cut."""
@@ -40,10 +50,15 @@ class Talk:
     """Whether results are kept back, because what they would say did not happen."""
 
 
+def plain(text: str) -> str:
+    """The text without what would steer a terminal: claude, repositories and other people wrote parts of it."""
+    return _STEERS.sub("", text)
+
+
 def say(text: str, level: int = 0) -> None:
     """One line on stderr; lines of a higher level only with as many -v."""
     if level <= Talk.verbosity and (level or not Talk.muted):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        print(plain(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def write(text: str) -> None:
@@ -100,15 +115,16 @@ def table(rows: Sequence[Row], columns: Columns) -> str:
     """Rows as a table that fits the terminal."""
     from shutil import get_terminal_size
 
-    from tabulate import tabulate
-
     cells = [list(columns), *([_cell(c(r) if callable(c) else r.get(c)) for c in columns.values()] for r in rows)]
     on_terminal = is_terminal(sys.stdout)
     if on_terminal:
         cells = _fitted(cells, get_terminal_size().columns)
     paint = _coloured if on_terminal and not os.environ.get("NO_COLOR") else str
-    drawn = tabulate([list(map(paint, row)) for row in cells], tablefmt="plain", disable_numparse=True)
-    return "\n".join(line.rstrip() for line in drawn.splitlines())
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(paint(cell) + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
 
 
 def fields(pairs: Mapping[str, object]) -> str:
@@ -142,7 +158,7 @@ def prints_table() -> bool:
 def _write_id(row: Row) -> None:
     """The id, or the name of what has none; nothing for what is no thing, such as settings."""
     if identity := row.get("id") or row.get("name"):
-        write(str(identity))
+        write(plain(str(identity)))
 
 
 def _format() -> Format:
@@ -152,8 +168,9 @@ def _format() -> Format:
 def _json(value: Any, indent: int | None = 2) -> str:
     import json
 
-    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    return json.dumps(value, indent=indent, ensure_ascii=plain, default=str)
+    is_ascii = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    written = json.dumps(value, indent=indent, ensure_ascii=is_ascii, default=str)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def _yaml(value: Any) -> str:
@@ -161,21 +178,22 @@ def _yaml(value: Any) -> str:
 
     import yaml
 
-    plain = json.loads(json.dumps(value, default=str))
-    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)).rstrip()
+    simple = json.dumps(value, default=str, ensure_ascii=False)
+    as_it_is = not _UNSEEN.search(simple)
+    return str(yaml.safe_dump(json.loads(simple), sort_keys=False, allow_unicode=as_it_is, width=110)).rstrip()
 
 
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return "\n".join(map(str, value))
-    return str(value)
+        return plain("\n".join(map(str, value)))
+    return plain(str(value))
 
 
 def _cell(value: object) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else _text("" if value is None else value)
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join("".join(c if c.isprintable() else " " for c in plain(text)).split())
 
 
 def _fitted(rows: list[list[str]], width: int) -> list[list[str]]:
@@ -183,20 +201,36 @@ def _fitted(rows: list[list[str]], width: int) -> list[list[str]]:
 
     The first is a name to type, and is cut last.
     """
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     shown = len(widths)
     while shown > 2 and sum(min(w, _LEAST) for w in widths[:shown]) + 2 * (shown - 1) > width:
         shown -= 1
     dots = "…" if has_unicode() else "~"
     if shown < len(widths):
         rows = [[*rows[0][: shown - 1], rows[0][shown - 1] + dots], *(row[:shown] for row in rows[1:])]
-        widths = [max(len(row[i]) for row in rows) for i in range(shown)]
+        widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     for first in (1, 0):  # unless nothing else helps
         while sum(widths) + 2 * (len(widths) - 1) > width and max(widths[first:], default=0) > _LEAST:
             widths[widths.index(max(widths[first:]), first)] -= 1
-    return [
-        [cell if len(cell) <= w else cell[: w - 1] + dots for cell, w in zip(row, widths, strict=True)] for row in rows
-    ]
+    return [[_cut(cell, w, dots) for cell, w in zip(row, widths, strict=True)] for row in rows]
+
+
+def _cut(text: str, width: int, dots: str) -> str:
+    if _width(text) <= width:
+        return text
+    kept = text[: width - 1]
+    while _width(kept) >= width:
+        kept = kept[:-1]
+    return kept + dots
+
+
+def _width(text: str) -> int:
+    """The columns of a terminal that a text takes: two for a Chinese letter or an emoji, none for an accent."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) or c in "\ufe0f\u200d" else 1 + (east_asian_width(c) in "WF") for c in text)
 
 
 def _coloured(cell: str) -> str:

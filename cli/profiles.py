@@ -151,6 +151,22 @@ def delete(profile: ProfileRef, force: Force = False) -> None:
     say(f"deleted profile {found['name']!r}" + (f"; these jobs cannot run now: {', '.join(users)}" if users else ""))
 
 
+@app.verb("lift-limit", "ccs profiles lift-limit anthropic")
+def lift_limit(profile: ProfileRef) -> None:
+    """Forget that a usage limit holds, such as after an upgrade: what waits for its reset goes on now.
+
+    One task tries first. When it meets the limit again, all wait again.
+    """
+    from ccs.cli import limits
+    from ccs.flows.spec import limit_variable
+
+    api = Session.api()
+    found = lookup.profile(api, profile)
+    name = str(found["name"])
+    done = limits.lift(api, limit_variable(name, ""))
+    limits.show_lifted(done, {"id": found["id"], "name": name}, f"profile {name!r}")
+
+
 def row(document: Json) -> Json:
     """A profile in a list; never a secret."""
     data = document.get("data") or {}

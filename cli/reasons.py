@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from ccs.cli import advice, budgets, limits, lookup, schedule, views
+from ccs.cli import advice, budgets, limits, lookup, overlap, schedule, views
 from ccs.cli.api import Api, Json
 from ccs.cli.findings import Finding, fail, info, ranked, warn
 
@@ -16,21 +16,23 @@ _WAITING = ("SCHEDULED", "PENDING")
 def of_job(api: Api, deployment: Json) -> list[Finding]:
     """Why a job did not run, the most important first."""
     found = [*_contents(api, deployment), *_pause(api, deployment), *_place(api, deployment), *_times(deployment)]
-    found += limits.of_job(api, deployment)
+    found += [*limits.of_job(api, deployment), *overlap.of_job(api, deployment)]
     found += [*_queue(api, deployment), *_last(api, deployment)]
     return ranked(found)
 
 
 def of_run(api: Api, run: Json) -> list[Finding]:
     """Why a run does not start, or ended as it did, the most important first."""
+    job = lookup.job_of(api, run)
+    others = list(overlap.of_run(api, run, job)) if job else []
     if run["state_type"] in views.ENDED:
         rows = api.results([str(run["id"])]).get(str(run["id"]), [])
-        return ranked([*_end(run, rows, _has_job(api, run)), *_node(api, run, rows), *_delay(run)])
-    waits = _waits(run, api.server_time)
+        return ranked([*_end(run, rows, job is not None), *others, *_node(api, run, rows), *_delay(run, others)])
+    waits, beside = _waits(run, api.server_time), list(overlap.beside(api, run, job)) if job else []
     if run["state_type"] in _WAITING:
         held = limits.of_job(api, run)
-        return ranked([*_place(api, run), *_slots(api, run), *held, waits])
-    return ranked([waits, *_delay(run)])
+        return ranked([*others, *_place(api, run), *_slots(api, run), *beside, *held, waits])
+    return ranked([waits, *_said(api, run), *beside, *others, *_delay(run, others)])
 
 
 def _contents(api: Api, deployment: Json) -> Iterator[Finding]:
@@ -42,8 +44,7 @@ def _contents(api: Api, deployment: Json) -> Iterator[Finding]:
     elif not any(t.get("enabled", True) for t in tasks):
         task = f"{name}/{tasks[0]['name']}"
         yield fail("tasks", "every task is disabled: every run is skipped", f"ccs tasks enable {task!r}")
-    spec = lookup.spec_of(deployment)
-    for profile in sorted({p for p in (spec.get("profile"), *(t.get("profile") for t in tasks)) if p}):
+    for profile in sorted(lookup.profiles_of(deployment)):
         if api.profile(profile) is None:
             yield fail("profile", f"there is no profile {profile!r}: its tasks fail", f"ccs profiles create {profile}")
 
@@ -93,9 +94,6 @@ def _limits(api: Api, pool: Json, thing: Json) -> Iterator[Finding]:
     if queue and queue.get("is_paused") and not pool.get("is_paused"):
         resume = f"prefect work-queue resume {queue['name']} --pool {name}"
         yield fail("queue", f"work queue {queue['name']!r} is paused", resume)
-    own = thing.get("global_concurrency_limit") or {}
-    if own and (own.get("active_slots") or 0) >= own.get("limit", 1):
-        yield fail("limit", f"the job may run {own['limit']} times at once, and does", "wait, or ccs jobs stop it")
 
 
 def _slots(api: Api, run: Json) -> Iterator[Finding]:
@@ -103,11 +101,6 @@ def _slots(api: Api, run: Json) -> Iterator[Finding]:
     if pool and _passed(run, api.server_time) > LATE and (busy := api.busy(pool)):
         what = f"{busy} run(s) are under way in work pool {pool!r}: its nodes may be full"
         yield warn("full", what, "wait, or start another node: ccs up -d --name NAME --limit N")
-    if run.get("deployment_id"):
-        others = {"deployment_id": {"any_": [run["deployment_id"]]}, "state": {"type": {"any_": ["RUNNING"]}}}
-        rows, count = api.runs(others, 1)
-        if count:
-            yield info("other", f"{count} run(s) of the job are under way, such as {rows[0]['name']}")
 
 
 def _times(deployment: Json) -> Iterator[Finding]:
@@ -135,7 +128,7 @@ def _queue(api: Api, deployment: Json) -> Iterator[Finding]:
             "late", f"{len(late)} run(s) are late; {oldest['name']} was due {since}", f"ccs explain {oldest['name']}"
         )
     for run in waiting:
-        if views.is_waiting(run) and run not in late:
+        if (views.is_waiting(run) or run["state_name"] == views.ENQUEUED) and run not in late:
             yield info("waiting", f"run {run['name']}: {_waits(run, api.server_time).what}")
     running, count = api.runs({**own, "state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}, 1)
     if count:
@@ -149,13 +142,8 @@ def _last(api: Api, deployment: Json) -> Iterator[Finding]:
         yield info("last", "no run of it has ended yet")
         return
     results = api.results([str(rows[0]["id"])]).get(str(rows[0]["id"]), [])
-    for finding in _end(rows[0], results):
+    for finding in [*_end(rows[0], results), *overlap.of_run(api, rows[0], deployment)]:
         yield Finding(finding.level, finding.id, f"last run {rows[0]['name']}: {finding.what}", finding.do)
-
-
-def _has_job(api: Api, run: Json) -> bool:
-    """Whether the job of a run is still there; that of a one-off run is not."""
-    return bool(run.get("deployment_id")) and lookup.exists(api, str(run["deployment_id"]))
 
 
 def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]:
@@ -201,8 +189,15 @@ def _node(api: Api, run: Json, rows: list[Json]) -> Iterator[Finding]:
         yield warn("node", f"it ran on node {node!r}, which is not alive", start)
 
 
-def _delay(run: Json) -> Iterator[Finding]:
-    if run.get("start_time") and run.get("expected_start_time"):
+def _said(api: Api, run: Json) -> Iterator[Finding]:
+    """What a run under way does, or waits for."""
+    if line := api.last_line(str(run["id"])):
+        text = str(line["message"]).strip().partition("\n")[0]
+        yield info("log", f"its log said last, {views.ago(line['timestamp'])}: {text[:300]}")
+
+
+def _delay(run: Json, others: list[Finding]) -> Iterator[Finding]:
+    if not others and run.get("start_time") and run.get("expected_start_time"):
         late = _seconds(run["expected_start_time"], datetime.fromisoformat(run["start_time"]))
         if late > LATE:
             yield warn("late", f"it started {views.span(round(late))} after its time: no node was free or alive then")
@@ -215,6 +210,8 @@ def _waits(run: Json, now: datetime) -> Finding:
     if kind == "SCHEDULED":
         due, passed = views.due(run) or "", _passed(run, now)
         if passed < -1:  # the server tells its time to the second
+            if run["state_name"] == views.ENQUEUED:
+                return info("waiting", f"it waits for other runs of its job; the next try is {views.ago(due)}")
             if views.is_waiting(run):
                 when = f"{views.clock(datetime.fromisoformat(due))} ({views.ago(due)})"
                 return info("waiting", f"it waits and goes on by itself at {when}{more}")

@@ -40,21 +40,14 @@ def rename(api: Api, profile: Json, name: str, data: Json) -> Json:
 
 def users(api: Api, profile: str) -> list[Json]:
     """The jobs of which one task, or all, use a profile."""
-    return [job for job in api.jobs(lookup.ALL)[0] if _uses((job.get("parameters") or {}).get("job"), profile)]
+    return [job for job in api.jobs(lookup.ALL)[0] if profile in lookup.profiles_of(job)]
 
 
 def _busy(api: Api, profile: str) -> list[str]:
     kinds = ["RUNNING", "PENDING", "PAUSED", "CANCELLING", "SCHEDULED"]
     runs, _ = api.runs({"state": {"type": {"any_": kinds}}}, lookup.ALL)
     alive = [r for r in runs if not views.is_planned(r, api.server_time)]
-    return [f"run {run['name']}" for run in alive if _uses((run.get("parameters") or {}).get("job"), profile)]
-
-
-def _uses(spec: Any, profile: str) -> bool:
-    if not isinstance(spec, dict):
-        return False
-    tasks = [task for task in spec.get("tasks") or [] if isinstance(task, dict)]
-    return profile in (spec.get("profile"), *(task.get("profile") for task in tasks))
+    return [f"run {run['name']}" for run in alive if profile in lookup.profiles_of(run)]
 
 
 def _replace(spec: Json, old: str, new: str) -> None:

@@ -4,7 +4,7 @@ import shlex
 
 from ccs.cli import views
 from ccs.cli.api import Api, Json
-from ccs.cli.output import Columns, fields, prints_table, say, show_one, table
+from ccs.cli.output import Columns, fields, plain, prints_table, say, show_one, table
 
 _TASKS: Columns = {
     "TASK": "task",
@@ -69,7 +69,7 @@ def _short(run: Json) -> str:
     rows = f"{table(run['tasks'], _TASKS)}\n\n" if run["tasks"] else ""
     cost = f", {views.dollars(run['cost_usd'])}" if run["cost_usd"] is not None else ""
     told = any(t.get("verdict") not in views.FINE for t in run["tasks"])  # the table has it
-    reason = f": {run['reason']}" if run["reason"] and not told else ""
+    reason = f": {plain(run['reason'])}" if run["reason"] and not told else ""
     duration = views.span(run["duration_seconds"])
     return f"{rows}{run['name']} {run['status'].lower()} after {duration}{cost}{reason}\n{run['url']}"
 

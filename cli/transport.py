@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.output import say
@@ -37,6 +38,8 @@ _TOLD_AT = 6
 
 _BUSY = frozenset({502, 503, 504})
 _TOO_MANY = 429
+_CSRF = b"CSRF token"
+"""In what Prefect says with a 403 to a change without the token it protects itself with."""
 _ROLLED_BACK = b'"exception_message"'
 """In what Prefect itself, and not something in front of it, says with a 503."""
 
@@ -55,6 +58,7 @@ class Transport:
         """Whether any request has had an answer."""
         address = httpx.URL(settings.api_url)
         plain = {"Accept-Encoding": "identity"} if address.host in _LOOPBACK else {}  # compressing costs more there
+        self._path = address.path.rstrip("/")
         self._client = httpx.Client(
             base_url=address,
             headers={"User-Agent": "ccs", **plain, **settings.headers},
@@ -112,7 +116,7 @@ class Transport:
 
         Raises RequestError, ServerError or UnreachableError.
         """
-        pauses, crowded, tries = iter(_PAUSES), iter(_CROWDED), 0
+        pauses, crowded, tries, has_token = iter(_PAUSES), iter(_CROWDED), 0, False
         while True:
             started = time.monotonic()
             try:
@@ -130,7 +134,9 @@ class Transport:
                     f"is that ({self.settings.origin}) the API of a Prefect 3 server?",
                 ) from error
             say(f"{method} {path} {answer.status_code} {(time.monotonic() - started) * 1000:.0f} ms", level=1)
-            if _was_rolled_back(answer):
+            if answer.status_code == 403 and _CSRF in answer.content and not has_token and self._take_token():
+                has_token = again = True
+            elif _was_rolled_back(answer):
                 tries += 1
                 if tries == _TOLD_AT:
                     say("the server's database is busy; trying again …")
@@ -141,8 +147,24 @@ class Transport:
             if not again:
                 return self._content(answer)
 
+    def _take_token(self) -> bool:
+        """Have the token that a server with CSRF protection wants with each change; whether it gave one."""
+        client = str(uuid4())
+        try:
+            answer = self._client.get("/csrf-token", params={"client": client})
+            self._client.headers.update({"Prefect-Csrf-Token": answer.json()["token"], "Prefect-Csrf-Client": client})
+        except (httpx.HTTPError, ValueError, LookupError, TypeError):
+            return False
+        return True
+
     def _content(self, answer: httpx.Response) -> Any:
         self.answered = True
+        if answer.history and answer.request.method != answer.history[0].request.method:
+            place = str(answer.url).removesuffix(answer.history[0].request.url.path.removeprefix(self._path))
+            raise ServerError(
+                f"the server at {self.settings.api_url} sends what it is asked on to {answer.url}, where it is lost",
+                f"is {place} the API? Then have {self.settings.origin} say so",
+            )
         if date := answer.headers.get("date"):
             try:
                 told = parsedate_to_datetime(date)

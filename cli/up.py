@@ -13,7 +13,7 @@ from ccs.cli.api import Api
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.errors import ServerError
 from ccs.cli.options import Pool
-from ccs.cli.output import say, show_one
+from ccs.cli.output import plain, say, show_one
 from ccs.cli.process import Process
 from ccs.cli.settings import Settings
 
@@ -90,7 +90,7 @@ def _watch(node: Process) -> None:
         log.seek(0, 2)
         say("Ctrl-C stops it")
         while node.alive:
-            sys.stderr.write(log.read().decode("utf-8", "replace"))
+            sys.stderr.write(plain(log.read().decode("utf-8", "replace")))
             sys.stderr.flush()
             time.sleep(0.3)
 

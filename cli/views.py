@@ -19,6 +19,9 @@ FINE = ("ok", "skipped")
 
 ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
+ENQUEUED = "AwaitingConcurrencySlot"
+"""The name of the state in which a run waits for others of its job; the server looks again every half minute."""
+
 
 def job(deployment: Json) -> Json:
     """A job in a list."""
@@ -110,7 +113,9 @@ def is_under_way(flow_run: Json) -> bool:
 
 def is_planned(flow_run: Json, now: datetime) -> bool:
     """Whether a schedule made a run whose time has not come; the server makes such anew."""
-    if flow_run["state_type"] != "SCHEDULED" or is_waiting(flow_run) or not flow_run.get("auto_scheduled"):
+    if flow_run.get("state_name") == ENQUEUED or not flow_run.get("auto_scheduled"):
+        return False
+    if flow_run["state_type"] != "SCHEDULED" or is_waiting(flow_run):
         return False
     time = due(flow_run)
     return time is None or datetime.fromisoformat(time) > now

@@ -1,5 +1,6 @@
 """`ccs doctor`: what it finds on server and machine, and what it says to do."""
 
+import contextlib
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,7 +12,8 @@ from cli_world import Cli
 from run_states import live_node
 
 from ccs.cli import credentials, machine, provision
-from ccs.cli.api import Json
+from ccs.cli.api import Api, Json
+from ccs.cli.checks import check
 from ccs.cli.findings import Finding, Level
 from ccs.cli.settings import Settings
 
@@ -187,6 +189,20 @@ def test_a_variable_without_a_value_here_fails_a_node_and_warns_others() -> None
         (problem,) = found(data, is_node)
         assert problem.level is level
         assert "ANTHROPIC_API_KEY comes from NOPE, which is not set here" in problem.what
+
+
+def test_a_profile_that_no_job_uses_fails_nothing(ccs: Cli) -> None:
+    used, unused = f"p-{uuid4().hex[:8]}", f"q-{uuid4().hex[:8]}"
+    for each in (used, unused):
+        ccs.ok("profiles", "create", each, "--env", "A_KEY=env:NOPE")
+    ccs.ok("jobs", "create", "--name", used)
+    ccs.ok("tasks", "create", "--job", used, "--name", "t", "--prompt", "x", "--profile", used)
+    settings = Settings(ccs.env)
+    with contextlib.closing(Api(settings)) as api:
+        found = {f.id: f for f in check(api, settings, "ccs", is_node=True, logged_in=False)}
+    assert found[f"profile {used}"].level is Level.FAIL
+    assert found[f"profile {unused}"].level is Level.WARN
+    assert found[f"profile {unused}"].what.endswith("not set here (no job uses the profile)")
 
 
 def test_no_value_is_ever_printed(ccs: Cli) -> None:

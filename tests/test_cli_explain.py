@@ -9,6 +9,7 @@ from cli_world import Cli
 from run_states import ended, live_node, state
 
 from ccs.cli import advice
+from ccs.cli.api import Json
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_a_full_pool_and_late_runs_are_named(ccs: Cli, job: str, pool: str) -> N
     assert f"1 run(s) are late; {waiting['name']} was due 2h ago" in found["late"]
     of_run = explained(ccs, waiting["name"])
     assert "it was due 2h ago and waits (Late)" in of_run["late"]
-    assert "1 run(s) of the job are under way" in of_run["other"]
+    assert "1 other run of the job under way" in of_run["other"]
 
 
 def test_the_verdict_of_a_failed_run_comes_with_what_to_do(ccs: Cli, job: str) -> None:
@@ -176,3 +177,93 @@ def test_the_page_of_a_job_and_of_a_run_are_told(ccs: Cli, job: str) -> None:
     base = ccs.env["PREFECT_API_URL"].removesuffix("/api")
     assert ccs.ok("open", job).json["url"] == f"{base}/deployments/deployment/{made['id']}"
     assert ccs.ok("open", run["name"], "--output", "table").out.strip() == f"{base}/runs/flow-run/{run['id']}"
+
+
+@pytest.fixture
+def limited(ccs: Cli, job: str) -> str:
+    """The id of a job that may have one run under way at a time."""
+    identity = str(ccs.ok("jobs", "get", job).json["id"])
+    assert ccs.ask("PATCH", f"/deployments/{identity}", {"concurrency_limit": 1}).is_success
+    return identity
+
+
+def begun(ccs: Cli, job: str) -> Json:
+    """A run of a job, as a node begins it: the server may answer that it has to wait, or that it is cancelled."""
+    run: Json = ccs.ok("jobs", "run", job).json
+    taken = ccs.ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": {"type": "PENDING"}}).json()
+    if taken["status"] == "ACCEPT":
+        state(ccs, run["id"], "RUNNING")
+    return run
+
+
+def test_a_run_that_waits_for_another_of_its_job_names_it(ccs: Cli, job: str, limited: str) -> None:
+    first, second = begun(ccs, job), begun(ccs, job)
+    found = explained(ccs, second["id"])
+    assert f"because {first['name']} is under way; the job may have 1 under way at a time" in found["overlap"]
+    assert f"ccs runs stop {first['name']}" in found["overlap"]
+    assert "it waits for other runs of its job" in found["waiting"]
+    assert not {"time", "late", "full"} & found.keys()
+    of_job = explained(ccs, job)
+    assert f"{first['name']} is under way" in of_job["overlap"]
+    assert "another run is kept waiting" in of_job["overlap"]
+    assert "--limit 2" in of_job["overlap"]
+    assert second["name"] in of_job["waiting"]
+    assert "1 other run of the job under way" in found["other"]
+
+
+def test_a_run_that_had_to_wait_for_another_says_so_and_blames_no_node(ccs: Cli, job: str, limited: str) -> None:
+    first, second = begun(ccs, job), begun(ccs, job)
+    state(ccs, first["id"], "COMPLETED")
+    state(ccs, second["id"], "PENDING")
+    state(ccs, second["id"], "RUNNING")
+    for kind in ("RUNNING", "COMPLETED"):
+        found = explained(ccs, second["id"])
+        assert re.match(r"INFO it waited \S+ because " + first["name"] + " was under way", found["overlap"]), found
+        assert "late" not in found
+        state(ccs, second["id"], kind)
+    assert "overlap" not in explained(ccs, first["id"])
+
+
+def test_a_run_that_was_cancelled_for_another_of_its_job_names_it(ccs: Cli, job: str, limited: str) -> None:
+    options = {"concurrency_options": {"collision_strategy": "CANCEL_NEW"}}
+    assert ccs.ask("PATCH", f"/deployments/{limited}", options).is_success
+    first, second = begun(ccs, job), begun(ccs, job)
+    assert "another run is cancelled" in explained(ccs, job)["overlap"]
+    state(ccs, first["id"], "COMPLETED")
+    for thing, before in ((second["id"], ""), (job, f"last run {second['name']}: ")):
+        told = explained(ccs, thing)["overlap"]
+        assert told.startswith(f"WARN {before}it was cancelled because {first['name']} was under way; the job may")
+        assert f"ccs jobs run '{job}'" in told
+        assert "ENQUEUE" in told
+
+
+def test_places_that_no_run_holds_are_told_with_how_to_free_them(ccs: Cli, job: str, limited: str) -> None:
+    ccs.ask("PATCH", f"/v2/concurrency_limits/deployment:{limited}", {"active_slots": 1})
+    told = explained(ccs, job)["overlap"]
+    assert told.startswith("FAIL the job may have 1 under way at a time, and the server counts so many")
+    assert told.endswith(f"prefect global-concurrency-limit update deployment:{limited} --active-slots 0")
+    ccs.ask("PATCH", f"/v2/concurrency_limits/deployment:{limited}", {"limit": 0})
+    assert "is used up: no run starts" in explained(ccs, job)["overlap"]
+    ccs.ask("PATCH", f"/v2/concurrency_limits/deployment:{limited}", {"active": False})
+    assert "overlap" not in explained(ccs, job)
+
+
+def test_a_scheduled_run_that_waits_for_another_is_ended_with_its_job(ccs: Cli, job: str, limited: str) -> None:
+    first = begun(ccs, job)
+    ccs.ask("POST", f"/deployments/{limited}/schedule", {"min_runs": 3})
+    planned = ccs.ok("runs", "list", "--job", job, "--status", "scheduled").json["runs"]
+    answer = ccs.ask("POST", f"/flow_runs/{planned[0]['id']}/set_state", {"state": {"type": "PENDING"}})
+    assert answer.json()["state"]["name"] == "AwaitingConcurrencySlot"
+    state(ccs, first["id"], "COMPLETED")
+    stopped = [r["id"] for r in ccs.ok("jobs", "stop", job).json["runs"]]
+    assert planned[0]["id"] in stopped
+    assert planned[1]["id"] not in stopped  # nobody has tried to begin it
+
+
+def test_a_run_under_way_tells_its_last_words(ccs: Cli, job: str) -> None:
+    run = begun(ccs, job)
+    line = {"name": "prefect.flow_runs", "level": 30, "timestamp": datetime.now(UTC).isoformat()}
+    words = "another run works and commits in /app: this one waits for it to end\nmore"
+    ccs.ask("POST", "/logs/", [{**line, "message": words, "flow_run_id": run["id"]}])
+    told = explained(ccs, run["id"])["log"]
+    assert re.search(r"its log said last, \d+s ago: another run works and commits in /app: .* to end $", told), told

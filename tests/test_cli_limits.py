@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from cli_world import Cli
-from run_states import ended, live_node, newest, state
+from run_states import ended, live_node, newest, state, table
 
 from ccs.flows.spec import limit_variable
 
@@ -68,7 +68,7 @@ def test_a_limit_of_the_jobs_profile_is_told(ccs: Cli, job: str) -> None:
         (told,) = found(ccs, *command)
         assert told.startswith(f"WARN usage limit of profile '{job}' until ")
         assert " (in 2h): its tasks wait until then" in told
-        assert told.endswith(f"prefect variable delete ccs_limit_{job}")
+        assert told.endswith(f"if it is over already: ccs profiles lift-limit {job}")
 
 
 def test_a_limit_of_another_profile_does_not_concern_a_job(ccs: Cli, job: str) -> None:
@@ -85,6 +85,7 @@ def test_without_a_profile_the_login_of_its_nodes_counts(ccs: Cli, job: str) -> 
     hold(ccs, limit_variable(None, f"node-of-{job}"), in_two_hours())
     (told,) = found(ccs, "explain", other)
     assert f"usage limit of the login of node 'node-of-{job}' until " in told
+    assert told.endswith(f"ccs nodes lift-limit node-of-{job}")
 
 
 @pytest.mark.parametrize("until", [1, None, "soon", 1e300, [], True])
@@ -124,6 +125,61 @@ def test_a_waiting_run_is_stopped_at_once(ccs: Cli, job: str) -> None:
     run = str(ccs.ok("jobs", "run", job).json["id"])
     waiting(ccs, run)
     assert ccs.ok("runs", "stop", run).json["status"] == "Cancelled"
+
+
+def due_in(ccs: Cli, run: str) -> float:
+    """Seconds until a run that waits goes on."""
+    listed = ccs.ok("runs", "get", run).json
+    return (datetime.fromisoformat(listed["goes_on"]) - datetime.now(UTC)).total_seconds()
+
+
+def limited(ccs: Cli, job: str, **row: str) -> str:
+    """A run of a job of which a task waits for the end of a usage limit."""
+    run = str(ccs.ok("jobs", "run", job).json["id"])
+    table(ccs, run, [{"verdict": "waiting", **row}])
+    waiting(ccs, run)
+    return run
+
+
+def test_lifting_a_limit_has_the_runs_go_on_that_wait_for_it_and_no_others(ccs: Cli, job: str) -> None:
+    mine, others = limited(ccs, job, profile=job), limited(ccs, job, profile=f"{job}-2", node=job)
+    hold(ccs, variable := limit_variable(job, ""), in_two_hours())
+    hold(ccs, limit_variable(f"{job}-2", ""), in_two_hours())
+    asked = ccs.ok("profiles", "lift-limit", job, "--dry-run").json["requests"]
+    assert [r["method"] for r in asked] == ["PATCH", "POST"]
+    assert due_in(ccs, mine) > 3600
+    done = ccs.ok("profiles", "lift-limit", job).json
+    assert (done["name"], done["lifted"]) == (job, True)
+    assert done["runs"] == [ccs.ok("runs", "get", mine).json["name"]]
+    assert due_in(ccs, mine) < 5
+    assert due_in(ccs, others) > 3600
+    left = ccs.ask("GET", f"/variables/name/{variable}").json()["value"]
+    assert left["until"] <= datetime.now(UTC).timestamp() + 2  # over, as far as tasks know: one of them tries
+    assert found(ccs, "explain", job) == []
+    again = ccs.ok("profiles", "lift-limit", job, "--output", "table").out
+    assert again == f"no usage limit of profile '{job}' holds\n"
+
+
+@pytest.mark.parametrize("odd", ["", " on the Hill (2)"])
+def test_the_limit_of_a_nodes_login_is_lifted_by_its_name_or_as_it_was_told(ccs: Cli, job: str, odd: str) -> None:
+    node = f"node-of-{job}{odd}"
+    run = limited(ccs, job, profile="", node=node)
+    hold(ccs, variable := limit_variable(None, node), in_two_hours())
+    (told,) = found(ccs, "doctor", "--pool", job)
+    assert told.endswith(command := f"ccs nodes lift-limit {variable.removeprefix('ccs_limit_node_')}")
+    assert ccs.ok(*command.split()[1:], "--pool", job).json["lifted"]
+    assert due_in(ccs, run) < 5
+    waiting(ccs, run)
+    hold_again = {"value": {"until": in_two_hours()}}
+    ccs.ask("PATCH", f"/variables/name/{variable}", hold_again)
+    done = ccs.ok("nodes", "lift-limit", node, "--pool", job, "--output", "table").out
+    assert done.startswith(f"lifted the usage limit of the login of node '{node}'; 1 run that waited for it")
+
+
+def test_the_limit_of_a_node_that_is_not_there_is_not_lifted(ccs: Cli, job: str) -> None:
+    said = ccs("nodes", "lift-limit", f"node-off-{job}", "--pool", job)
+    assert (said.code, f"did you mean node-of-{job}?" in said.err) == (1, True)
+    assert ccs.ok("nodes", "lift-limit", f"node-of-{job}", "--pool", job).json["lifted"] is False
 
 
 def reads(child: "subprocess.Popen[str]", text: str) -> str:

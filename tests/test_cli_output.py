@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from ccs.cli import output
+from ccs.cli import findings, follow, output
 from ccs.cli.main import main
 from ccs.cli.output import Format, Talk
 
@@ -83,6 +83,15 @@ def test_on_a_terminal_there_is_a_table_that_fits_it() -> None:
     assert "…" in lines[1]
 
 
+def test_wide_letters_take_the_room_they_need() -> None:
+    names = SHOW.replace('"n" * 80', '("日本🎉", "e\\u0301" * 5, "ジョブ" * 30)[n]')
+    head, *rows = on_terminal(40, names, NO_COLOR="1", PYTHONIOENCODING="utf-8").splitlines()
+    assert rows[0] == "日本🎉" + " " * 25 + "Complet…"
+    assert rows[1] == "e\u0301" * 5 + " " * 26 + "Complet…"
+    assert rows[2] == "ジョブ" * 4 + "ジョ…  Complet…"  # one more would take two columns, and there is one
+    assert head.index("STATUS") == 31
+
+
 def test_columns_that_find_no_room_are_left_out() -> None:
     head, row = on_terminal(40, WIDE, NO_COLOR="1", LC_ALL="C.UTF-8").splitlines()
     assert head.split() == ["AAA", "BBB", "CCC", "DDD…"]
@@ -115,9 +124,28 @@ def test_json_survives_an_encoding_without_unicode() -> None:
     assert json.loads(child.stdout) == {"x": [{"id": "ü"}]}
 
 
-def test_control_characters_never_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    write = output.table([{"name": "a\x1b[2Jb\nc"}], {"NAME": "name"})
-    assert write == "NAME\na [2Jb c"
+HOSTILE = "a\x1b[2J\x1b[31mb\x1b[0m \x1b]0;title\x07c\r\x9b31md\u202eẍ 🎉\n\tin"
+"""A text that clears the screen, has a colour, a title, goes back to the line's beginning, and turns writing around."""
+
+
+def test_what_steers_a_terminal_never_reaches_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert output.plain(HOSTILE) == "ab c31mdẍ 🎉\n\tin"
+    output.say(HOSTILE)
+    output.write(output.fields({"Reason": HOSTILE, "All": [HOSTILE]}))
+    output.write(output.table([{"name": HOSTILE}], {"NAME": "name"}))
+    line = {"timestamp": "2026-01-01T00:00:00+00:00", "message": HOSTILE, "name": "x"}
+    output.write(follow.text_of(line))
+    try:
+        Talk.format = Format.TABLE
+        findings.show([findings.info("log", HOSTILE, HOSTILE)], "findings")
+        for Talk.format in (Format.IDS, Format.YAML, Format.JSON):
+            output.write("---")
+            output.show_one({"id": HOSTILE}, str)
+    finally:
+        Talk.format = None
+    said = capsys.readouterr()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", said.out + said.err)
+    assert json.loads(said.out.rpartition("---")[2])["id"] == HOSTILE
 
 
 def test_help_needs_no_server_and_ends_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +166,7 @@ def test_lists_load_nothing_heavy() -> None:
     code = (
         "import sys; from ccs.cli.main import main\n"
         "assert main(['jobs', 'list', '--api-url', 'http://127.0.0.1:9/api']) == 3\n"
-        "heavy = {'prefect', 'pydantic', 'croniter', 'rich', 'yaml', 'tabulate', 'zoneinfo'} & set(sys.modules)\n"
+        "heavy = {'prefect', 'pydantic', 'croniter', 'rich', 'yaml', 'zoneinfo'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

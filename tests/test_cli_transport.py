@@ -69,3 +69,37 @@ def dated(date: str, body: object) -> Answer:
 def test_a_server_may_tell_the_time_as_it_likes(date: str) -> None:
     with bad(dated(date, {}), dated(date, [NODE])) as (_, ccs):
         assert [node["name"] for node in ccs.ok("nodes", "list", "--all").json["nodes"]] == ["n"]
+
+
+def test_a_server_that_protects_itself_from_forged_requests_gets_its_token() -> None:
+    refused, token = gives(403, {"detail": "Missing CSRF token."}), gives(200, {"token": "t-1", "client": "c"})
+    with bad(refused, token, EMPTY) as (server, ccs):
+        ccs.ok("jobs", "list")
+    asked = [line.partition("?")[0] for line in server.asked]
+    assert asked == ["POST /api/deployments/paginate", "GET /api/csrf-token", "POST /api/deployments/paginate"]
+    sent = {name.lower(): value for name, value in server.headers[2].items()}
+    assert sent["prefect-csrf-token"] == "t-1"
+    assert sent["prefect-csrf-client"] == server.asked[1].partition("client=")[2]
+
+
+@pytest.mark.parametrize("token", [gives(422, {"detail": "disabled"}), gives(200, ["x"]), gives(200, {"token": "t"})])
+def test_a_token_is_asked_for_once(token: Answer) -> None:
+    refused = gives(403, {"detail": "Missing CSRF token."})
+    with bad(refused, token, refused) as (server, ccs):
+        said = ccs("jobs", "list")
+    assert (said.code, "Missing CSRF token" in said.err) == (1, True)
+    assert len([line for line in server.asked if "csrf-token" in line]) == 1
+
+
+def test_a_server_that_has_moved_is_told_with_its_new_address() -> None:
+    def moved(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(301)
+        request.send_header("Location", f"{new.url}/deployments/paginate")
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    with bad(gives(405, {"detail": "Method Not Allowed"})) as (new, _), bad(moved) as (_, ccs):
+        said = ccs("jobs", "list")
+    assert said.code == 2
+    assert f"sends what it is asked on to {new.url}/deployments/paginate, where it is lost" in said.err
+    assert f"is {new.url} the API? Then have PREFECT_API_URL say so" in said.err

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from claude_fixtures import bundled_claude, processes_with
-from fake_anthropic import FakeApi
+from fake_anthropic import FakeApi, marker
+from flow_world import limited
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent
@@ -225,3 +226,21 @@ def test_no_secret_is_anywhere_but_in_claudes_environment(machine: Machine) -> N
             assert not [s for s in spellings if s in data], path
     shown = machine.type("ccs", "profiles", "get", "anthropic") + machine.type("ccs", "runs", "logs", ended["id"])
     assert not [s for s in spellings if s.decode() in shown]
+
+
+def test_a_run_that_waits_for_a_usage_limit_goes_on_when_it_is_lifted(machine: Machine) -> None:
+    machine.type(
+        *("ccs", "profiles", "create", "plan", "--env", f"ANTHROPIC_BASE_URL={machine.api.url}"),
+        *("--env", "IS_SANDBOX=1", "--secret", "CLAUDE_CODE_OAUTH_TOKEN"),
+        stdin=SECRET + "\n",
+    )
+    machine.type("ccs", "jobs", "create", "--name", "limited", "--profile", "plan")
+    prompt = f"do it {marker(limited(), {'text': 'and on'})}"
+    machine.type("ccs", "tasks", "create", "--job", "limited", "--name", "one", "--prompt", prompt)
+    run = machine.json("ccs", "jobs", "run", "limited")["id"]
+    until(lambda: machine.json("ccs", "runs", "get", run)["status"] == "AwaitingRetry")
+    told = machine.json("ccs", "explain", run)["findings"]
+    (step,) = [f["do"].partition("already: ")[2] for f in told if f["id"] == "limit"]
+    assert machine.json(*step.split())["lifted"]
+    assert "and on" in machine.type("ccs", "runs", "logs", run, "-f")
+    assert machine.json("ccs", "runs", "get", run)["status"] == "Completed"
