@@ -10,7 +10,9 @@ from fake_anthropic import FakeApi
 from flow_world import (
     Server,
     api,
+    change_row,
     git,
+    limit_ends,
     limited,
     over_attempts,
     profile,
@@ -236,16 +238,61 @@ def test_a_limit_on_usage_is_not_tried_again(server: Server, subscription: str, 
 
 def test_all_waits_for_a_limit_together_have_an_end(server: Server, subscription: str, repository: Path) -> None:
     waiting = waits(server, subscription, repository, task("a", limited(3600), max_limit_wait=7200))
-    before = {"flow_runs": {"id": {"any_": [waiting]}}}
-    (table,) = [a for a in server.post("/artifacts/filter", **before) if a["type"] == "table"]
-    (row,) = json.loads(table["data"])
-    an_hour_later = json.dumps([{**row, "limited_since": row["limited_since"] - 3700}])
-    server.http.patch(f"/artifacts/{table['id']}", json={"data": an_hour_later}).raise_for_status()
+    change_row(server, waiting, lambda row: {"limited_since": row["limited_since"] - 3700})
     state = resumed(server, waiting)
     assert state is not None
     (row,) = server.rows(state)
     assert (row["verdict"], row["attempts"]) == ("usage_limit", 1)
     assert "s it has waited already, that is longer than its max_limit_wait of 7200 s" in row["detail"]
+
+
+def test_waiting_for_a_limit_gives_no_retries_back(server: Server, subscription: str, repository: Path) -> None:
+    bad = {"status": 500}
+    spec = task("a", *over_attempts(bad, limited(), bad, {"text": "too late"}), retry={**QUICK, "max_attempts": 2})
+    waiting = waits(server, subscription, repository, spec)
+    limit_ends(server, subscription)
+    state = resumed(server, waiting)
+    assert state is not None
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("api_error", 3), row["detail"]
+
+
+def test_waiting_for_a_limit_gives_no_fix_rounds_back(server: Server, subscription: str, repository: Path) -> None:
+    spec = task("a", {"text": "one"}, limited(), {"text": "two"}, {"text": "three"}, gates=[{"command": "false"}])
+    waiting = waits(server, subscription, repository, {**spec, "fix_attempts": 1})
+    assert resumed(server, waiting) is None  # also not when it has to wait once more
+    limit_ends(server, subscription)
+    state = resumed(server, waiting)
+    assert state is not None
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("gate", 3), row["detail"]
+
+
+def test_waiting_for_a_limit_gives_no_time_back(server: Server, subscription: str, repository: Path) -> None:
+    spec = task("a", limited(), {"hang": "before"}, timeout=7000)
+    waiting = waits(server, subscription, repository, spec)
+    limit_ends(server, subscription)
+    assert change_row(server, waiting, lambda row: {"used": {**row["used"], "seconds": 6999.0}})["used"]["seconds"] > 0
+    state = resumed(server, waiting)
+    assert state is not None
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("timeout", 2), row["detail"]
+
+
+def test_a_run_that_waits_takes_no_more_time_than_it_may(server: Server, subscription: str, repository: Path) -> None:
+    write = {"tool": "Write", "input": {"file_path": str(repository / "a.txt"), "content": "one\n"}}
+    spec = task("a", write, limited(), {"text": "done"})
+    waiting = waits(server, subscription, repository, spec, timeout=7000)
+    limit_ends(server, subscription)
+    before = change_row(server, waiting, lambda row: {"run_seconds": row["run_seconds"] + 7000})
+    assert before["run_seconds"] > 0
+    state = resumed(server, waiting)
+    assert state is not None
+    assert (state.message or "").startswith("timeout: the run's 7000 s were over before every task had run")
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["cost_usd"]) == ("not_run", before["cost_usd"])
+    assert row["cost_usd"] > 0
+    assert git(repository, "status", "--porcelain") == ""
 
 
 def test_a_session_that_is_reused_hears_the_prompt_also_when_claude_dies_before_it(
