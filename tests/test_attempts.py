@@ -1,6 +1,8 @@
 """The attempts of a task: retries by reason, fix rounds, expectations, conditions, results, continued runs."""
 
 import json
+import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,13 @@ from flow_world import (
 
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
+from ccs.flows.limits import Closed, Due, Gate, Open, Probing
+from ccs.flows.run import Run
 
 __all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 
 QUICK = {"max_attempts": 3, "delay_seconds": 0.01, "jitter": 0}
+LOG = logging.getLogger("test.attempts")
 OVERLOADED = {"status": 529}
 
 
@@ -244,6 +249,55 @@ def test_all_waits_for_a_limit_together_have_an_end(server: Server, subscription
     (row,) = server.rows(state)
     assert (row["verdict"], row["attempts"]) == ("usage_limit", 1)
     assert "s it has waited already, that is longer than its max_limit_wait of 7200 s" in row["detail"]
+
+
+def limit_over(gate: Gate) -> None:
+    """A limit of the profile was met that is over, and nobody has tried yet."""
+    gate.close(time.time() - 10, "an earlier run")
+    assert gate.look() == Due()
+
+
+def test_the_gate_is_closed_before_the_probe_that_met_the_limit_lets_go_of_it(
+    server: Server, subscription: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_over(Gate(subscription, "", LOG))
+    seen: list[object] = []
+    release = Gate.release
+
+    def watched(gate: Gate) -> None:
+        if gate._claim:
+            seen.append(gate.look())  # what others find as soon as the claim is gone
+        release(gate)
+
+    monkeypatch.setattr(Gate, "release", watched)
+    waits(server, subscription, repository, task("a", limited(), {"text": "done"}))
+    assert [type(found) for found in seen] == [Closed]
+
+
+def test_who_is_stopped_behind_a_probe_ends_at_once_and_asks_no_more(
+    server: Server, subscription: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = Gate(subscription, "", LOG)
+    limit_over(probe)
+    assert probe.claim("an earlier run", 3600)
+    runs: list[Run] = []
+    looks = 0
+    enter, look = Run.__enter__, Gate.look
+
+    def entered(run: Run) -> Run:
+        runs.append(run)
+        return enter(run)
+
+    def stopped_by_the_first(gate: Gate) -> Open | Closed | Due | Probing:
+        nonlocal looks
+        found, looks = look(gate), looks + 1
+        runs[0].stop.request("cancelled")
+        return found
+
+    monkeypatch.setattr(Run, "__enter__", entered)
+    monkeypatch.setattr(Gate, "look", stopped_by_the_first)
+    (row,) = server.rows(run(subscription, repository, task("a", {"text": "no"})))
+    assert (row["verdict"], row["attempts"], looks) == ("cancelled", 0, 1)
 
 
 def test_waiting_for_a_limit_gives_no_retries_back(server: Server, subscription: str, repository: Path) -> None:
