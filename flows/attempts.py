@@ -1,6 +1,7 @@
 """The attempts of one task: until it has succeeded, has to wait for a usage limit, or another would be no use."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -171,10 +172,8 @@ class _Attempts:
             run.began(self.spec, request, task.profile, before)
             report = run_attempt(task.executable, request, redact=task.redact, on_event=self.narrate, stop=self.stop)
         finally:
-            if report is None:
-                run.budget.settle(allowance, 0.0, is_partial=True)
-            else:
-                run.budget.settle(allowance, report.usage.cost_usd, is_partial=report.usage.is_partial)
+            spent, unseen = (report.usage.cost_usd, report.unseen_usd) if report else (0.0, math.inf)
+            run.budget.settle(allowance, spent, unseen)
         for warning in report.warnings:
             self.log.warning("%s", warning)
         if report.lines or report.verdict.reason is not Reason.SPAWN:  # else there is no attempt to speak of
