@@ -129,7 +129,8 @@ class _Attempts:
         delay = retry.delay(self.spec.retry, verdict, self.retries + 1)
         is_late = delay is not None and time.monotonic() + delay + _MIN_SECONDS > self.deadline
         if verdict.reason is Reason.USAGE_LIMIT and (delay is None or is_late):
-            return self.at_limit(self.task.gate.close(report.resets_at, self.by), verdict)
+            closed = self.task.gate.close(report.resets_at, self.by, is_of_model=report.limits_model)
+            return self.at_limit(closed, verdict)
         if verdict.reason is Reason.BUDGET:
             if allowance.is_share:
                 return self.resumed(report, CONTINUE), "budget"

@@ -125,9 +125,9 @@ def git(directory: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def limited(resets_in: float = 3600, **fields: Any) -> dict[str, Any]:
+def limited(resets_in: float = 3600, window: str = "five_hour", **fields: Any) -> dict[str, Any]:
     """The step by which the API tells a subscriber that the usage limit is reached."""
-    told = {"status": "rejected", "reset": str(int(time.time() + resets_in)), "representative-claim": "five_hour"}
+    told = {"status": "rejected", "reset": str(int(time.time() + resets_in)), "representative-claim": window}
     return {"status": 429, "headers": {f"anthropic-ratelimit-unified-{k}": v for k, v in told.items()}, **fields}
 
 

@@ -300,6 +300,18 @@ def test_who_is_stopped_behind_a_probe_ends_at_once_and_asks_no_more(
     assert (row["verdict"], row["attempts"], looks) == ("cancelled", 0, 1)
 
 
+def test_a_limit_of_one_model_does_not_hold_up_those_with_others(
+    server: Server, subscription: str, repository: Path
+) -> None:
+    dear = task("dear", limited(window="seven_day_opus"), {"text": "done"}, on_limit="fail")
+    tasks = [dear, task("cheap", {"text": "hello"})]
+    rows = server.rows(run(subscription, repository, *tasks, on_failure="continue"))
+    assert [row["verdict"] for row in rows] == ["usage_limit", "ok"], rows
+    waiting = waits(server, subscription, repository, {**dear, "on_limit": "wait"})
+    state = resumed(server, waiting)  # nobody has to open anything
+    assert state is not None and state.is_completed(), state
+
+
 def test_waiting_for_a_limit_gives_no_retries_back(server: Server, subscription: str, repository: Path) -> None:
     bad = {"status": 500}
     spec = task("a", *over_attempts(bad, limited(), bad, {"text": "too late"}), retry={**QUICK, "max_attempts": 2})

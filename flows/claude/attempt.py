@@ -34,6 +34,7 @@ MAX_REFUSED_LOGINS = 2
 REPLY_USD = 1.0
 """What a reply counts of which nobody knows the cost; most cost some cents, few of long sessions or texts more."""
 
+_OF_A_MODEL = "seven_day_"  # begins the names of the windows that one model has, such as seven_day_opus
 _CHUNK = 1 << 20
 _TICK = 1.0  # seconds between looks at the clock; an exception raised from another thread needs some, too
 _GUARD_PATIENCE = GRACE + 20.0
@@ -167,6 +168,7 @@ class _Attempt:
     def report(self, verdict: Verdict, ended: Ended | None) -> Report:
         story, facts, clean = self.story, self.story.facts, self.story.clean
         result = facts.result or Record({})
+        is_on_usage = verdict.reason is Reason.USAGE_LIMIT and not verdict.is_transient
         usage, unseen_usd = self.usage(has_run=ended is not None)
         return Report(
             verdict=replace(verdict, detail=clean(verdict.detail)),
@@ -188,7 +190,8 @@ class _Attempt:
             returncode=ended.returncode if ended else None,
             survivors_killed=ended.killed if ended else 0,
             lines=facts.lines,
-            resets_at=facts.rejection.integer("resetsAt") or None,
+            resets_at=facts.rejection.integer("resetsAt") or None if is_on_usage else None,
+            limits_model=is_on_usage and facts.rejection.text("rateLimitType").startswith(_OF_A_MODEL),
             warnings=tuple(self.warnings(ended)),
         )
 
