@@ -1,9 +1,10 @@
 """The attempts of one task: until it has succeeded, has to wait for a usage limit, or another would be no use."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from ccs.blocks.profile import Profile
@@ -17,8 +18,8 @@ from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request
 from ccs.flows.claude.verdict import Reason, Verdict
 from ccs.flows.gates import CommandResult, check_files, fix_prompt
-from ccs.flows.limits import Closed, Gate
-from ccs.flows.outcome import Attempt, Cause, Figures
+from ccs.flows.limits import Closed, Gate, Pass
+from ccs.flows.outcome import Attempt, Cause, Figures, Used
 from ccs.flows.run import Run
 from ccs.flows.sessions.store import Opening, SessionStore
 from ccs.flows.shell import Shell
@@ -36,7 +37,7 @@ class Assignment:
 
     `request` is the first attempt as it would be in a new session; `continues` is the session that a usage limit or
     the end of the node interrupted, with the `earlier` figures; since `limited_since` (seconds since 1970) it has got
-    nowhere for a usage limit. `changed` lists what files the task has changed.
+    nowhere for a usage limit, and before that it has `used` so much. `changed` lists what files the task has changed.
     """
 
     spec: Task
@@ -48,6 +49,7 @@ class Assignment:
     earlier: Figures
     continues: str
     limited_since: float | None
+    used: Used
     redact: Callable[[bytes], bytes]
     gate: Gate
     sessions: SessionStore
@@ -64,6 +66,7 @@ class Ended:
     attempts: tuple[Attempt, ...]
     waits_until: float | None = None
     limited_since: float | None = None
+    used: Used = field(default_factory=Used)
     gates: tuple[CommandResult, ...] = ()
 
 
@@ -82,18 +85,17 @@ class _Attempts:
         self.opening = opening
         self.stop = task.run.stop
         self.by = f"{task.run.id}/{task.spec.id}"
-        self.deadline = time.monotonic() + min(task.spec.timeout, task.run.time_left)
+        self.began = time.monotonic() - task.used.seconds
+        self.deadline = min(self.began + task.spec.timeout, time.monotonic() + task.run.time_left)
         self.made: list[Attempt] = []
-        self.retries = self.fixes = 0
+        self.retries, self.fixes = task.used.retries, task.used.fixes
         self.gates: list[CommandResult] = []
 
     def run(self) -> Ended:
         request, cause = self.opened()
         while True:
             try:
-                entered = self.task.gate.enter(
-                    by=self.by, claim_seconds=self.spec.first_output_timeout + 30, sleep=self.pause
-                )
+                entered = self.enter()
                 if isinstance(entered, Closed):
                     return self.at_limit(entered, Verdict(Reason.USAGE_LIMIT, entered.message))
                 report, allowance = self.attempt(request, cause)
@@ -108,6 +110,16 @@ class _Attempts:
                 return following
             request, cause = following
 
+    def enter(self) -> Pass | Closed:
+        """Pass the gate; what is waited there for somebody's probe is no time of the task."""
+        came = time.monotonic()
+        try:
+            return self.task.gate.enter(by=self.by, claim_seconds=self.spec.first_output_timeout + 30, sleep=self.pause)
+        finally:
+            waited = time.monotonic() - came
+            self.began += waited
+            self.deadline += waited
+
     def following(self, request: Request, report: Report, allowance: Allowance) -> tuple[Request, Cause] | Ended:
         """What comes after an attempt: another one, and why, or the end."""
         verdict = report.verdict
@@ -117,7 +129,8 @@ class _Attempts:
         delay = retry.delay(self.spec.retry, verdict, self.retries + 1)
         is_late = delay is not None and time.monotonic() + delay + _MIN_SECONDS > self.deadline
         if verdict.reason is Reason.USAGE_LIMIT and (delay is None or is_late):
-            return self.at_limit(self.task.gate.close(report.resets_at, self.by), verdict)
+            closed = self.task.gate.close(report.resets_at, self.by, is_of_model=report.limits_model)
+            return self.at_limit(closed, verdict)
         if verdict.reason is Reason.BUDGET:
             if allowance.is_share:
                 return self.resumed(report, CONTINUE), "budget"
@@ -160,10 +173,8 @@ class _Attempts:
             run.began(self.spec, request, task.profile, before)
             report = run_attempt(task.executable, request, redact=task.redact, on_event=self.narrate, stop=self.stop)
         finally:
-            if report is None:
-                run.budget.settle(allowance, 0.0, is_partial=True)
-            else:
-                run.budget.settle(allowance, report.usage.cost_usd, is_partial=report.usage.is_partial)
+            spent, unseen = (report.usage.cost_usd, report.unseen_usd) if report else (0.0, math.inf)
+            run.budget.settle(allowance, spent, unseen)
         for warning in report.warnings:
             self.log.warning("%s", warning)
         if report.lines or report.verdict.reason is not Reason.SPAWN:  # else there is no attempt to speak of
@@ -250,7 +261,8 @@ class _Attempts:
             too_long = f"{verdict.detail}; {already}that is longer than its max_limit_wait of {spec.max_limit_wait} s"
             return self.end(replace(verdict, detail=too_long))
         waits = replace(verdict, detail=closed.message)
-        return replace(self.end(waits), waits_until=closed.due().timestamp(), limited_since=since)
+        used = Used(self.retries, self.fixes, round(time.monotonic() - self.began, 1))
+        return replace(self.end(waits), waits_until=closed.due().timestamp(), limited_since=since, used=used)
 
     def stopped(self) -> Verdict:
         reason = Reason.CANCELLED if self.stop.reason == "cancelled" else Reason.TIMEOUT

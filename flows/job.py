@@ -160,7 +160,10 @@ def _run_tasks(due: Sequence[Task], run: Run) -> None:
         raise
     for spec in due:
         if spec.enabled and spec.id not in run.outcomes:
-            run.table.put(spec, blank(spec, NOT_RUN, plan.obstacle(spec)))
+            # What it spent stays on record, should it have begun before a usage limit.
+            run.table.put(
+                spec, {**run.table.row(spec), "verdict": NOT_RUN, "detail": plan.obstacle(spec), "waits_until": None}
+            )
 
 
 def _start(spec: Task, run: Run, ended: SimpleQueue[tuple[Task, PrefectFuture[Any]]]) -> None:

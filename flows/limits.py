@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -150,11 +150,16 @@ class Gate:
             self._answered = True
             self._try(self.open, "stays as it is for now")
 
-    def close(self, resets_at: float | None, by: str) -> Closed:
+    def close(self, resets_at: float | None, by: str, *, is_of_model: bool = False) -> Closed:
         """A limit was met that ends at `resets_at`, in seconds since 1970; None when that is not known.
 
         A time that cannot be right counts as not known: then it is 5 minutes, and at each repetition twice as long.
+        A limit of one model concerns nobody else, who may well use another: the gate stays as it is.
         """
+        if is_of_model:
+            closed = replace(self._after({}, resets_at), whose=f"{self.whose} for the task's model")
+            self._log.warning("%s", closed.message)
+            return closed
         try:
             closed = self._close(resets_at, by)
         except httpx.HTTPError as error:

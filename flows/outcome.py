@@ -67,6 +67,21 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Used:
+    """What a task has used of the retries, fix rounds and seconds it may take: to wait for a limit gives none back."""
+
+    retries: int = 0
+    fixes: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def read(cls, row: Row) -> Self:
+        """What a task had used that is to go on after a usage limit; nothing else is counted on."""
+        found = row.get("used") if row["verdict"] == WAITING else None
+        return cls(**found) if isinstance(found, dict) else cls()
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One `claude` process of a task."""
 
@@ -80,7 +95,8 @@ class Outcome:
     """The end of one task in one run, or of its part before a usage limit.
 
     Without attempts, `claude` was never started. `earlier` has the figures of the parts before; `waits_until` (seconds
-    since 1970) is set when the task is to go on then, and has waited since `limited_since`; `commands` are
+    since 1970) is set when the task is to go on then, and has waited since `limited_since`; `used` is for then, too;
+    `commands` are
     its condition and the gates of the last round, `output` is the object it was asked for, `commit` what git made of
     its changes, `notes` are sentences.
     """
@@ -95,6 +111,7 @@ class Outcome:
     earlier: Figures = Figures()
     waits_until: float | None = None
     limited_since: float | None = None
+    used: Used = Used()
     is_skipped: bool = False
     commands: tuple[CommandResult, ...] = ()
     output: Any = None
@@ -169,6 +186,7 @@ def row(outcome: Outcome) -> Row:
         "output": outcome.output,
         "waits_until": outcome.waits_until,
         "limited_since": outcome.limited_since,
+        "used": vars(outcome.used),
         "node": outcome.node,
     }
 
@@ -193,6 +211,8 @@ def blank(task: Task, verdict: str, detail: str) -> Row:
         "output": None,
         "waits_until": None,
         "limited_since": None,
+        "used": vars(Used()),
+        "run_seconds": 0.0,
         "node": "",
     }
 

@@ -30,7 +30,10 @@ class Run:
         self.budget = Budget(
             job, run_id=run_id, job_id=job_id, spent={task.name: found["cost_usd"] for task, found in earlier}
         )
-        self._started = time.monotonic()
+        before = (
+            found["run_seconds"] for _, found in earlier if found["verdict"] == WAITING and "run_seconds" in found
+        )
+        self._started = time.monotonic() - max(before, default=0.0)
 
     def __enter__(self) -> Self:
         self.table.publish()
@@ -39,6 +42,10 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for task in self.job.tasks:
+            if task.id in self.outcomes and self.outcomes[task.id].waits_until:
+                so_far = round(time.monotonic() - self._started, 1)
+                self.table.put(task, {**self.table.row(task), "run_seconds": so_far})
         self.table.close()
 
     @property

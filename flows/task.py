@@ -22,7 +22,7 @@ from ccs.flows.claude.executable import ExecutableNotFound, find_executable
 from ccs.flows.claude.request import PermissionMode, Request
 from ccs.flows.claude.verdict import Reason, Verdict
 from ccs.flows.limits import Gate
-from ccs.flows.outcome import Figures, Outcome
+from ccs.flows.outcome import Figures, Outcome, Used
 from ccs.flows.page import page
 from ccs.flows.run import Run
 from ccs.flows.sessions.store import SessionStore
@@ -98,6 +98,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
             verdict=ended.verdict,
             waits_until=ended.waits_until,
             limited_since=ended.limited_since,
+            used=ended.used,
             commands=(*start.commands, *ended.gates),
             executable=assignment.executable.path,
             output=last.output if last and ended.verdict.ok else None,
@@ -132,6 +133,7 @@ def _assignment(
         earlier=earlier,
         continues=str(found["session_id"]) if found else "",
         limited_since=found.get("limited_since") if found else None,
+        used=Used.read(run.table.row(spec)),
         redact=redact,
         gate=Gate(profile, node_name(), log),
         sessions=SessionStore(state_folder(), run.job.transcripts, node=node_name(), redact=redact, warn=log.warning),

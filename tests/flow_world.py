@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -125,9 +125,9 @@ def git(directory: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def limited(resets_in: float = 3600, **fields: Any) -> dict[str, Any]:
+def limited(resets_in: float = 3600, window: str = "five_hour", **fields: Any) -> dict[str, Any]:
     """The step by which the API tells a subscriber that the usage limit is reached."""
-    told = {"status": "rejected", "reset": str(int(time.time() + resets_in)), "representative-claim": "five_hour"}
+    told = {"status": "rejected", "reset": str(int(time.time() + resets_in)), "representative-claim": window}
     return {"status": 429, "headers": {f"anthropic-ratelimit-unified-{k}": v for k, v in told.items()}, **fields}
 
 
@@ -191,6 +191,16 @@ def waits(server: Server, profile: str, repository: Path, *tasks: dict[str, Any]
     (newest,) = server.post("/flow_runs/filter", sort="START_TIME_DESC", limit=1, flow_runs=begun)
     assert newest["state"]["name"] == "AwaitingRetry", newest["state"]
     return str(newest["id"])
+
+
+def change_row(server: Server, run_id: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Change fields of the only row of a run, as if more had happened before; the row as it was."""
+    found = server.post("/artifacts/filter", flow_runs={"id": {"any_": [run_id]}})
+    table = max((a for a in found if a["type"] == "table"), key=lambda a: str(a["updated"]))
+    (row,) = json.loads(table["data"])
+    data = json.dumps([{**row, **change(row)}])
+    server.http.patch(f"/artifacts/{table['id']}", json={"data": data}).raise_for_status()
+    return dict(row)
 
 
 def limit_ends(server: Server, profile: str) -> None:

@@ -1,6 +1,8 @@
 """The attempts of a task: retries by reason, fix rounds, expectations, conditions, results, continued runs."""
 
 import json
+import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ from fake_anthropic import FakeApi
 from flow_world import (
     Server,
     api,
+    change_row,
     git,
+    limit_ends,
     limited,
     over_attempts,
     profile,
@@ -26,10 +30,13 @@ from flow_world import (
 
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
+from ccs.flows.limits import Closed, Due, Gate, Open, Probing
+from ccs.flows.run import Run
 
 __all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 
 QUICK = {"max_attempts": 3, "delay_seconds": 0.01, "jitter": 0}
+LOG = logging.getLogger("test.attempts")
 OVERLOADED = {"status": 529}
 
 
@@ -236,16 +243,122 @@ def test_a_limit_on_usage_is_not_tried_again(server: Server, subscription: str, 
 
 def test_all_waits_for_a_limit_together_have_an_end(server: Server, subscription: str, repository: Path) -> None:
     waiting = waits(server, subscription, repository, task("a", limited(3600), max_limit_wait=7200))
-    before = {"flow_runs": {"id": {"any_": [waiting]}}}
-    (table,) = [a for a in server.post("/artifacts/filter", **before) if a["type"] == "table"]
-    (row,) = json.loads(table["data"])
-    an_hour_later = json.dumps([{**row, "limited_since": row["limited_since"] - 3700}])
-    server.http.patch(f"/artifacts/{table['id']}", json={"data": an_hour_later}).raise_for_status()
+    change_row(server, waiting, lambda row: {"limited_since": row["limited_since"] - 3700})
     state = resumed(server, waiting)
     assert state is not None
     (row,) = server.rows(state)
     assert (row["verdict"], row["attempts"]) == ("usage_limit", 1)
     assert "s it has waited already, that is longer than its max_limit_wait of 7200 s" in row["detail"]
+
+
+def limit_over(gate: Gate) -> None:
+    """A limit of the profile was met that is over, and nobody has tried yet."""
+    gate.close(time.time() - 10, "an earlier run")
+    assert gate.look() == Due()
+
+
+def test_the_gate_is_closed_before_the_probe_that_met_the_limit_lets_go_of_it(
+    server: Server, subscription: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_over(Gate(subscription, "", LOG))
+    seen: list[object] = []
+    release = Gate.release
+
+    def watched(gate: Gate) -> None:
+        if gate._claim:
+            seen.append(gate.look())  # what others find as soon as the claim is gone
+        release(gate)
+
+    monkeypatch.setattr(Gate, "release", watched)
+    waits(server, subscription, repository, task("a", limited(), {"text": "done"}))
+    assert [type(found) for found in seen] == [Closed]
+
+
+def test_who_is_stopped_behind_a_probe_ends_at_once_and_asks_no_more(
+    server: Server, subscription: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = Gate(subscription, "", LOG)
+    limit_over(probe)
+    assert probe.claim("an earlier run", 3600)
+    runs: list[Run] = []
+    looks = 0
+    enter, look = Run.__enter__, Gate.look
+
+    def entered(run: Run) -> Run:
+        runs.append(run)
+        return enter(run)
+
+    def stopped_by_the_first(gate: Gate) -> Open | Closed | Due | Probing:
+        nonlocal looks
+        found, looks = look(gate), looks + 1
+        runs[0].stop.request("cancelled")
+        return found
+
+    monkeypatch.setattr(Run, "__enter__", entered)
+    monkeypatch.setattr(Gate, "look", stopped_by_the_first)
+    (row,) = server.rows(run(subscription, repository, task("a", {"text": "no"})))
+    assert (row["verdict"], row["attempts"], looks) == ("cancelled", 0, 1)
+
+
+def test_a_limit_of_one_model_does_not_hold_up_those_with_others(
+    server: Server, subscription: str, repository: Path
+) -> None:
+    dear = task("dear", limited(window="seven_day_opus"), {"text": "done"}, on_limit="fail")
+    tasks = [dear, task("cheap", {"text": "hello"})]
+    rows = server.rows(run(subscription, repository, *tasks, on_failure="continue"))
+    assert [row["verdict"] for row in rows] == ["usage_limit", "ok"], rows
+    waiting = waits(server, subscription, repository, {**dear, "on_limit": "wait"})
+    state = resumed(server, waiting)  # nobody has to open anything
+    assert state is not None and state.is_completed(), state
+
+
+def test_waiting_for_a_limit_gives_no_retries_back(server: Server, subscription: str, repository: Path) -> None:
+    bad = {"status": 500}
+    spec = task("a", *over_attempts(bad, limited(), bad, {"text": "too late"}), retry={**QUICK, "max_attempts": 2})
+    waiting = waits(server, subscription, repository, spec)
+    limit_ends(server, subscription)
+    state = resumed(server, waiting)
+    assert state is not None
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("api_error", 3), row["detail"]
+
+
+def test_waiting_for_a_limit_gives_no_fix_rounds_back(server: Server, subscription: str, repository: Path) -> None:
+    spec = task("a", {"text": "one"}, limited(), {"text": "two"}, {"text": "three"}, gates=[{"command": "false"}])
+    waiting = waits(server, subscription, repository, {**spec, "fix_attempts": 1})
+    assert resumed(server, waiting) is None  # also not when it has to wait once more
+    limit_ends(server, subscription)
+    state = resumed(server, waiting)
+    assert state is not None
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("gate", 3), row["detail"]
+
+
+def test_waiting_for_a_limit_gives_no_time_back(server: Server, subscription: str, repository: Path) -> None:
+    spec = task("a", limited(), {"hang": "before"}, timeout=7000)
+    waiting = waits(server, subscription, repository, spec)
+    limit_ends(server, subscription)
+    assert change_row(server, waiting, lambda row: {"used": {**row["used"], "seconds": 6999.0}})["used"]["seconds"] > 0
+    state = resumed(server, waiting)
+    assert state is not None
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"]) == ("timeout", 2), row["detail"]
+
+
+def test_a_run_that_waits_takes_no_more_time_than_it_may(server: Server, subscription: str, repository: Path) -> None:
+    write = {"tool": "Write", "input": {"file_path": str(repository / "a.txt"), "content": "one\n"}}
+    spec = task("a", write, limited(), {"text": "done"})
+    waiting = waits(server, subscription, repository, spec, timeout=7000)
+    limit_ends(server, subscription)
+    before = change_row(server, waiting, lambda row: {"run_seconds": row["run_seconds"] + 7000})
+    assert before["run_seconds"] > 0
+    state = resumed(server, waiting)
+    assert state is not None
+    assert (state.message or "").startswith("timeout: the run's 7000 s were over before every task had run")
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["cost_usd"]) == ("not_run", before["cost_usd"])
+    assert row["cost_usd"] > 0
+    assert git(repository, "status", "--porcelain") == ""
 
 
 def test_a_session_that_is_reused_hears_the_prompt_also_when_claude_dies_before_it(

@@ -1,6 +1,7 @@
 """Budgets on a real server: nobody passes them together, and a used up one pauses the job."""
 
 import json
+import math
 import subprocess
 import sys
 import threading
@@ -101,10 +102,16 @@ class TestBudgetsOfTheRun:
             with pytest.raises(Stopped):
                 waiting.result(60)
 
-    def test_a_partial_figure_counts_as_all_that_was_reserved(self) -> None:
+    @pytest.mark.parametrize(
+        ("spent", "unseen", "counted"),
+        [(0.01, 0.0, 0.01), (0.01, 0.2, 0.21), (0.01, 1.0, 0.5), (0.0, math.inf, 0.5), (0.6, 1.0, 0.6)],
+    )
+    def test_what_nobody_saw_counts_as_far_as_it_was_reserved(
+        self, spent: float, unseen: float, counted: float
+    ) -> None:
         budget = self.budget(budget_usd=1)
-        budget.settle(budget.reserve(a_task(attempt_budget_usd=0.5), Stop()), 0.01, is_partial=True)
-        assert budget.spent_usd == 0.5
+        budget.settle(budget.reserve(a_task(attempt_budget_usd=0.5), Stop()), spent, unseen)
+        assert budget.spent_usd == counted
 
     def test_settling_twice_counts_once(self) -> None:
         budget = self.budget(budget_usd=1)

@@ -171,6 +171,30 @@ def test_a_usage_limit_says_when_it_ends(bench: Bench) -> None:
     assert (report.verdict.reason, report.resets_at) == (Reason.USAGE_LIMIT, 1900000000)
 
 
+def test_a_limit_on_requests_is_none_on_usage_though_it_comes_with_a_reset(bench: Bench) -> None:
+    told = {name: value for name, value in REJECTED.items() if not name.endswith("-claim")}
+    told["anthropic-ratelimit-unified-status"] = "allowed"
+    report = bench.run("hi " + always(status=429, headers=told), values=OAUTH)
+    assert (report.verdict.reason, report.verdict.is_transient, report.resets_at) == (Reason.USAGE_LIMIT, True, None)
+    assert "not your usage limit" in report.verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("window", "limits_model"), [("five_hour", False), ("seven_day", False), ("seven_day_opus", True)]
+)
+def test_a_limit_of_one_model_is_told_from_one_of_all(bench: Bench, window: str, limits_model: bool) -> None:
+    headers = {**REJECTED, "anthropic-ratelimit-unified-representative-claim": window}
+    report = bench.run("hi " + always(status=429, headers=headers), values=OAUTH)
+    assert (report.verdict.reason, report.resets_at) == (Reason.USAGE_LIMIT, 1900000000)
+    assert report.limits_model == limits_model
+
+
+def test_a_limit_that_was_lifted_by_paying_is_none(bench: Bench) -> None:
+    headers = {**REJECTED, "anthropic-ratelimit-unified-overage-status": "allowed"}
+    report = bench.run("hi " + marker({"text": "paid", "headers": headers}), values=OAUTH)
+    assert (report.verdict.ok, report.resets_at) == (True, None)
+
+
 def test_a_limit_without_an_end_says_so(bench: Bench) -> None:
     report = bench.run("hi " + always(status=429))
     assert (report.verdict.reason, report.resets_at) == (Reason.USAGE_LIMIT, None)

@@ -1,15 +1,20 @@
 """What a process spent: figures of the real claude, over resumed, forked and killed sessions."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from claude_fixtures import INIT, RESULT, SAID, Bench, line, printing, stub
+from claude_fixtures import INIT, RESULT, SAID, Bench, line, printing, processes_with, stub
 from fake_anthropic import FakeApi, marker
 
-from ccs.flows.claude.events import Finished
+from ccs.flows.claude.attempt import REPLY_USD
+from ccs.flows.claude.events import Event, Finished, ToolCall
 from ccs.flows.claude.report import Report
+from ccs.flows.claude.session import session_file
 from ccs.flows.claude.stream import Record
 from ccs.flows.claude.usage import Usage, announced, spent_until
 from ccs.flows.claude.verdict import Reason
@@ -65,9 +70,49 @@ def test_sub_agents_are_counted(bench: Bench) -> None:
 def test_what_a_killed_turn_spent_is_not_counted_again_by_the_next(bench: Bench, api: FakeApi) -> None:
     first = bench.run_until("one " + marker(ECHO, ECHO, {"hang": "before"}), 3, api.requests)
     assert first.verdict.reason is Reason.TIMEOUT
-    assert (spent(first), first.usage.is_partial) == ((200, 2), True)  # as announced: one token each
+    assert (spent(first), first.usage.is_partial) == ((200, 40), True)
+    assert first.unseen_usd == pytest.approx(first.usage.cost_usd / 2)  # for the reply that was under way
     second = bench.run(say("two"), resume=first.session_id, session_id=first.session_id)
     assert (second.verdict.ok, spent(second), second.usage.is_partial) == (True, (100, 20), False)
+    assert second.usage.cost_usd == pytest.approx(first.usage.cost_usd / 2)
+
+
+def test_what_a_killed_turn_spent_is_known_also_in_a_session_that_goes_on(bench: Bench, api: FakeApi) -> None:
+    def killed(prompt: str, *steps: dict[str, Any], **fields: Any) -> Report:
+        asked = len(api.requests) + len(steps) + 1
+        return bench.run_until(
+            f"{prompt} {marker(*steps, {'hang': 'before', 'id': prompt})}", asked, api.requests, **fields
+        )
+
+    first = killed("one", ECHO, ECHO)
+    reply = first.usage.cost_usd / 2
+    assert reply > 0
+    second = killed("two", ECHO, resume=first.session_id, session_id=first.session_id)
+    third = killed("three", ECHO, ECHO, ECHO, resume=first.session_id, fork=True)
+    copy = bench.folder / f"{third.session_id}.jsonl"
+    kept = session_file(third.session_id, bench.environment())
+    assert kept
+    copy.write_bytes(kept.read_bytes())
+    fourth = killed("four", ECHO, ECHO, resume=str(copy), fork=True)
+    fifth = killed("five", resume=first.session_id, session_id=first.session_id)
+    for report, replies in ((second, 1), (third, 3), (fourth, 2), (fifth, 0)):
+        assert report.usage.input_tokens == 100 * replies
+        assert report.usage.cost_usd == pytest.approx(reply * replies)
+    assert (fifth.usage.is_partial, fifth.unseen_usd) == (True, REPLY_USD)
+
+
+def test_of_a_turn_that_was_cut_off_only_the_replies_are_known(bench: Bench) -> None:
+    def kill(event: Event) -> None:
+        if isinstance(event, ToolCall) and "second" in event.summary:
+            for pid in processes_with(f"--session-id={session}"):
+                if b"/guard." not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+    session = str(uuid4())
+    second = {"tool": "Bash", "input": {"command": "echo second"}}
+    report = bench.run("one " + marker(ECHO, second, {"hang": "before"}), session_id=session, on_event=kill)
+    assert (report.verdict.reason, report.usage.is_partial) == (Reason.KILLED, True)
+    assert (report.usage.cost_usd, report.unseen_usd) == (0, 3 * REPLY_USD)
 
 
 def test_a_budget_is_for_this_process_and_so_is_the_cost_in_the_verdict(bench: Bench) -> None:

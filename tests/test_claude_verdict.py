@@ -17,7 +17,9 @@ from ccs.flows.claude.verdict import Reason, Verdict
 CALL = line("assistant", message={"id": "m2", "content": [{"type": "tool_use", "id": "t1", "name": "Bash"}]})
 ANSWER = line("user", message={"content": [{"type": "tool_result", "tool_use_id": "t1"}]})
 DENIED = {"tool_name": "Write", "tool_use_id": "t1", "tool_input": {"file_path": "/etc/x"}}
-LIMIT = line("rate_limit_event", rate_limit_info={"status": "rejected", "resetsAt": 1900000000})
+LIMIT = line(
+    "rate_limit_event", rate_limit_info={"status": "rejected", "resetsAt": 1900000000, "rateLimitType": "five_hour"}
+)
 
 
 def failed(**fields: Any) -> dict[str, Any]:
@@ -209,6 +211,14 @@ TRANSIENT = [
     ([INIT, failed(api_error_status=529)], 1),
     ([INIT, failed(api_error_status=408)], 1),
     ([INIT, failed(api_error_status=429)], 1),  # too many requests, but no limit on usage
+    (
+        [
+            INIT,
+            line("rate_limit_event", rate_limit_info={"status": "rejected", "resetsAt": 9}),
+            failed(api_error_status=429),
+        ],
+        1,
+    ),
     ([INIT, error(error="server_error", api_error="connection_failed"), failed(api_error="connection_failed")], 1),
     ([INIT, error(error="unknown", api_error="stream_idle_timeout"), failed(api_error="stream_idle_timeout")], 1),
     ([INIT, error(error="server_error"), failed()], 1),  # a request timed out

@@ -246,6 +246,13 @@ def test_a_reset_that_is_told_counts_more_than_a_guess(gate: Callable[[], Gate],
     assert gate().close(None, "c").seconds == 60
 
 
+def test_a_limit_of_one_model_holds_up_nobody_else(gate: Callable[[], Gate], clock: Clock) -> None:
+    closed = gate().close(clock() + 100 * HOUR, "a", is_of_model=True)
+    assert closed.seconds == 100 * HOUR
+    assert "for the task's model until" in closed.message
+    assert gate().look() == Open()
+
+
 def test_of_two_limits_the_later_reset_counts(gate: Callable[[], Gate], clock: Clock) -> None:
     gate().close(clock() + 100 * HOUR, "a")
     assert gate().close(clock() + HOUR, "b").seconds == 100 * HOUR

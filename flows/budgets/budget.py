@@ -161,20 +161,21 @@ class Budget:
                 again.wait(min(rest, _POLL * random.uniform(1, 2) * len(self._waiting)))  # noqa: S311
         raise Stopped(stop.reason)
 
-    def settle(self, allowance: Allowance, spent_usd: float, is_partial: bool = False) -> None:
+    def settle(self, allowance: Allowance, spent_usd: float, unseen_usd: float = 0.0) -> None:
         """Put what the attempt spent in place of what was reserved for it; a second time changes nothing.
 
-        Of a partial figure nobody knows how much is missing: then all that was reserved counts as spent.
+        `unseen_usd` is what it may have spent besides, for all anybody knows: that counts, too, but only as far as it
+        was reserved.
         """
         with self._lock:
             if self._open.pop(allowance.id, None) is None:
                 return
             counted = micro(spent_usd)
-            if is_partial and allowance.usd is not None and counted < micro(allowance.usd):
-                counted = micro(allowance.usd)
+            if unseen_usd and allowance.usd is not None and counted < (reserved := micro(allowance.usd)):
+                counted = reserved if counted / MICRO + unseen_usd >= allowance.usd else micro(spent_usd + unseen_usd)
                 self._log.warning(
-                    "what the attempt of %s cost is not known: the $%.4f reserved for it count as spent",
-                    allowance.task, allowance.usd,
+                    "what the attempt of %s cost is not known, but at least $%.4f: $%.4f count as spent",
+                    allowance.task, spent_usd, counted / MICRO,
                 )  # fmt: skip
             self._spent[allowance.task] = self._spent.get(allowance.task, 0) + counted
             try:

@@ -18,9 +18,11 @@ from ccs.flows.claude.output import OUTPUT, cleaned, nests_too_deep
 from ccs.flows.claude.process import GRACE, Ended, GuardedProcess, SpawnError
 from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request, obstacle, prompt_bytes
+from ccs.flows.claude.session import Account
 from ccs.flows.claude.stop import Stop
 from ccs.flows.claude.story import Story, Stream
 from ccs.flows.claude.stream import Record
+from ccs.flows.claude.usage import Usage
 from ccs.flows.claude.verdict import Reason, Verdict
 
 LINGER = 120.0
@@ -29,6 +31,10 @@ LINGER = 120.0
 MAX_REFUSED_LOGINS = 2
 """Refusals of the key or token in a row that are enough; claude itself goes on trying for three minutes."""
 
+REPLY_USD = 1.0
+"""What a reply counts of which nobody knows the cost; most cost some cents, few of long sessions or texts more."""
+
+_OF_A_MODEL = "seven_day_"  # begins the names of the windows that one model has, such as seven_day_opus
 _CHUNK = 1 << 20
 _TICK = 1.0  # seconds between looks at the clock; an exception raised from another thread needs some, too
 _GUARD_PATIENCE = GRACE + 20.0
@@ -59,6 +65,7 @@ class _Attempt:
         self.halt: Halt | None = None
         self.halted_at = 0.0
         self.halted_tool: str | None = None
+        self.account = Account()
 
     def run(self) -> Report:
         problem = obstacle(self.request)
@@ -67,6 +74,7 @@ class _Attempt:
         if self.stop.reason:
             reason = Reason.CANCELLED if self.stop.reason == "cancelled" else Reason.TIMEOUT
             return self.report(Verdict(reason, "stopped before claude was started"), None)
+        self.account = Account.opened(self.request)
         try:
             with GuardedProcess(
                 build_argv(self.executable, self.request),
@@ -160,6 +168,8 @@ class _Attempt:
     def report(self, verdict: Verdict, ended: Ended | None) -> Report:
         story, facts, clean = self.story, self.story.facts, self.story.clean
         result = facts.result or Record({})
+        is_on_usage = verdict.reason is Reason.USAGE_LIMIT and not verdict.is_transient
+        usage, unseen_usd = self.usage(has_run=ended is not None)
         return Report(
             verdict=replace(verdict, detail=clean(verdict.detail)),
             session_id=self.request.session_id,
@@ -167,7 +177,8 @@ class _Attempt:
             api_key_source=clean(facts.init.text("apiKeySource")),
             models=tuple(map(clean, facts.models)),
             num_turns=result.integer("num_turns"),
-            usage=facts.usage(is_partial=ended is not None and not facts.finished and self.may_have_cost()),
+            usage=usage,
+            unseen_usd=unseen_usd,
             duration_seconds=self.clocks.elapsed,
             text=clean(result.text("result")),
             output=self.output(result),
@@ -179,9 +190,20 @@ class _Attempt:
             returncode=ended.returncode if ended else None,
             survivors_killed=ended.killed if ended else 0,
             lines=facts.lines,
-            resets_at=facts.rejection.integer("resetsAt") or None,
+            resets_at=facts.rejection.integer("resetsAt") or None if is_on_usage else None,
+            limits_model=is_on_usage and facts.rejection.text("rateLimitType").startswith(_OF_A_MODEL),
             warnings=tuple(self.warnings(ended)),
         )
+
+    def usage(self, *, has_run: bool) -> tuple[Usage, float]:
+        """What was spent, and the dollars that may come on top when that is partial."""
+        facts = self.story.facts
+        if not has_run or facts.finished or not self.may_have_cost():
+            return facts.usage(is_partial=False), 0.0
+        usage, noted = facts.usage(is_partial=True), self.account.spent(self.request)
+        if noted is None:
+            return usage, REPLY_USD * (facts.replies + 1)
+        return usage.at_least(noted), noted.cost_usd / facts.replies if facts.replies and noted.cost_usd else REPLY_USD
 
     def may_have_cost(self) -> bool:
         """Whether something may have been spent that nobody summed up: not without a request that was let in."""

@@ -20,12 +20,11 @@ def failed(facts: Facts, result: Record) -> Verdict:
     status = result.integer("api_error_status") or facts.api_error.integer("api_error_status")
     rejected = bool(facts.rejection.fields) and not (status or kind or group)
     if status == 429 or rejected or kind == "usage_limit_reached" or group == "rate_limit":
-        resets_at = facts.rejection.integer("resetsAt")
+        # Of any other 429 claude itself says that it is a limit on requests, and none on usage, also with a reset.
+        is_on_usage = kind == "usage_limit_reached" or bool(facts.rejection.text("rateLimitType"))
+        resets_at = facts.rejection.integer("resetsAt") if is_on_usage else 0
         when = f"the limit resets at {at(resets_at)}" if resets_at else "the API did not say when the limit ends"
-        # Of any other 429 claude itself says that it is a limit on requests, and no one on usage.
-        return Verdict(
-            Reason.USAGE_LIMIT, f"{text}; {when}", is_transient=not (resets_at or kind == "usage_limit_reached")
-        )
+        return Verdict(Reason.USAGE_LIMIT, f"{text}; {when}", is_transient=not is_on_usage)
     if status in (401, 403) or group == "authentication_failed":
         return Verdict(Reason.AUTH, f"{text}: {ADVICE}")
     return Verdict(Reason.API_ERROR, text, is_transient=_may_pass(status, kind, group))

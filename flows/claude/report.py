@@ -13,12 +13,13 @@ from ccs.flows.claude.verdict import Verdict
 class Report:
     """The verdict on an attempt, and the figures. Every text is redacted and free of NUL characters.
 
-    `usage` is what this process spent, also when it resumed a session. `progress` counts the replies of the model: at
-    0 nothing was done, and there is nothing to go on from. `session_lost` says that there was no session to resume.
-    `output` is the structured output, if one was asked for and came. `duration_seconds` is wall time; `resets_at`
-    (seconds since 1970) says when a usage limit ends, if the API said so; `transcript` and `stderr` are the files
-    that were written, None if there was nothing to write; `survivors_killed` counts processes that claude had left
-    running; `warnings` are sentences.
+    `usage` is what this process spent, also when it resumed a session; when that is partial, the reply that was under
+    way may have cost `unseen_usd` more, which is a guess. `progress` counts the replies of the model: at 0 nothing was
+    done, and there is nothing to go on from. `session_lost` says that there was no session to resume. `output` is the
+    structured output, if one was asked for and came. `duration_seconds` is wall time; `resets_at` (seconds since 1970)
+    says when a usage limit ends, if the API said so, and `limits_model` that it holds for one model only; `transcript`
+    and `stderr` are the files that were written, None if there was nothing to write; `survivors_killed` counts
+    processes that claude had left running; `warnings` are sentences.
     """
 
     verdict: Verdict
@@ -28,6 +29,7 @@ class Report:
     models: tuple[str, ...] = ()
     num_turns: int = 0
     usage: Usage = field(default_factory=Usage)
+    unseen_usd: float = 0.0
     duration_seconds: float = 0.0
     text: str = ""
     output: Any = None
@@ -40,4 +42,5 @@ class Report:
     survivors_killed: int = 0
     lines: int = 0
     resets_at: int | None = None
+    limits_model: bool = False
     warnings: tuple[str, ...] = ()

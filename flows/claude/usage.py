@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Self
 
 from ccs.flows.claude.stream import Record
 
@@ -21,7 +20,7 @@ class Usage:
     cache_read_tokens: int = 0
     cache_creation_tokens: int = 0
 
-    def __add__(self, other: Self) -> "Usage":
+    def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             self.cost_usd + other.cost_usd,
             self.is_partial or other.is_partial,
@@ -30,6 +29,21 @@ class Usage:
             self.cache_read_tokens + other.cache_read_tokens,
             self.cache_creation_tokens + other.cache_creation_tokens,
         )
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        """What came after the other; never less than nothing."""
+        return Usage(
+            max(0.0, self.cost_usd - other.cost_usd),
+            self.is_partial,
+            max(0, self.input_tokens - other.input_tokens),
+            max(0, self.output_tokens - other.output_tokens),
+            max(0, self.cache_read_tokens - other.cache_read_tokens),
+            max(0, self.cache_creation_tokens - other.cache_creation_tokens),
+        )
+
+    def at_least(self, other: "Usage") -> "Usage":
+        """The larger of each two figures."""
+        return self + (other - self)
 
 
 def by_model(result: Record) -> Record:
@@ -43,7 +57,7 @@ def spent_until(result: Record, before: Usage) -> Usage:
     The totals of a result count from the beginning of the session: on resume, and in a fork, they hold what other
     processes spent. They are used only when claude tells nothing else.
     """
-    usage = _sum(by_model(result))
+    usage = sum_of(by_model(result))
     if SINCE in result.fields:
         return before + usage
     return replace(usage, cost_usd=result.number("total_cost_usd") or 0.0)
@@ -62,7 +76,8 @@ def announced(replies: Iterable[Record]) -> Usage:
     )
 
 
-def _sum(of_models: Record) -> Usage:
+def sum_of(of_models: Record) -> Usage:
+    """The sums over all models, given what each took."""
     models = [of_models.record(name) for name in of_models.fields]
     return Usage(
         sum(model.number("costUSD") or 0.0 for model in models),

@@ -19,6 +19,7 @@ from typing import Literal
 
 import httpx
 
+from ccs.flows.claude.session import projects, session_file
 from ccs.flows.claude.stream import Record
 from ccs.flows.claude.sweep import marked
 from ccs.flows.sessions.claims import claim
@@ -93,7 +94,7 @@ class SessionStore:
 
         `environment` is that of the attempt: it says where `claude` keeps its files.
         """
-        file = _file_of(session_id, environment)
+        file = session_file(session_id, environment)
         if file is None:
             return False
         session = Session(session_id, datetime.now(UTC).isoformat(timespec="microseconds"), self._node)
@@ -160,7 +161,7 @@ class SessionStore:
                     return Opening(wanted, session_id=wanted)
             except OSError as error:
                 said = f"session {wanted} cannot be gone on with, but a fork of it can: {error}"
-        kept = kept or _file_of(wanted, environment)
+        kept = kept or session_file(wanted, environment)
         if kept is None:
             return Opening(said=f"nothing is left of session {wanted}: the task begins a new one")
         return Opening(str(kept), is_fork=True, session_id=wanted, said=said)
@@ -192,7 +193,7 @@ class SessionStore:
         Its own goes further when somebody went on by hand, or an attempt died before its session was kept. One that
         went another way is put aside.
         """
-        own = _file_of(session_id, environment)
+        own = session_file(session_id, environment)
         if kept is None:
             return own is not None
         if own is not None:
@@ -201,7 +202,7 @@ class SessionStore:
             if not self._begins_with(kept, own):
                 own.replace(own.with_suffix(".jsonl.aside"))
         folder = re.sub(r"[^A-Za-z0-9]", "-", os.path.realpath(cwd))[:_MAX_SLUG]
-        with kept.open("rb") as source, whole(own or _projects(environment) / folder / f"{session_id}.jsonl") as target:
+        with kept.open("rb") as source, whole(own or projects(environment) / folder / f"{session_id}.jsonl") as target:
             shutil.copyfileobj(source, target)
         return True
 
@@ -255,17 +256,6 @@ def _write_index(place: Place, job: str, task_id: str, sessions: list[Session]) 
         index = Path(folder) / _INDEX
         index.write_text(json.dumps({"sessions": [asdict(s) for s in sessions]}, indent=1) + "\n")
         place.put(f"{_place_of(job, task_id)}/{_INDEX}", index)
-
-
-def _projects(environment: Mapping[str, str]) -> Path:
-    return Path(environment.get("CLAUDE_CONFIG_DIR") or Path(environment["HOME"]) / ".claude") / "projects"
-
-
-def _file_of(session_id: str, environment: Mapping[str, str]) -> Path | None:
-    """The file that `claude` has of a session, if it has one."""
-    assert _ID.fullmatch(session_id)
-    found = _projects(environment).glob(f"*/{session_id}.jsonl")
-    return max(found, key=lambda file: file.stat().st_mtime_ns, default=None)
 
 
 def _lock(path: Path) -> int | None:
