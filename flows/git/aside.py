@@ -55,9 +55,7 @@ def aside(snapshot: Snapshot, run_id: str, task: str, hold: Hold | None = None) 
         )
     try:
         with locks.changing(repository.common_dir):
-            return _set_aside(
-                repository, snapshot, f"{_slug(run_id)}/{_slug(task)}", f"{shown(task)} of run {shown(run_id)}"
-            )
+            return _set_aside(repository, snapshot, name_of(run_id, task), f"{shown(task)} of run {shown(run_id)}")
     finally:
         if hold:
             hold.share()
@@ -76,7 +74,7 @@ def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str
     if not (files or nested or begun or now.staged != goal.staged):
         return _joined(inner, None)
     commit, parent = _save(repository, snapshot, now, goal, whose)
-    ref = _keep(repository, REFS + name, commit)
+    ref = keep(repository, REFS + name, commit)
     try:
         _restore(repository, snapshot, now, goal)
     except GitError as error:
@@ -140,22 +138,23 @@ def _save(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Snaps
     more = []
     if snapshot.files != snapshot.base:
         earlier = [snapshot.head] if snapshot.head else []
-        more.append(_write(repository, snapshot.files, earlier, f"uncommitted before {whose}"))
+        more.append(write(repository, snapshot.files, earlier, f"uncommitted before {whose}"))
     own = repository.difference(goal.staged, now.staged)  # staged by the task, and then changed again in the files?
     if any(own[path][1] for path in own.keys() & repository.difference(now.staged, now.files).keys()):
-        more.append(_write(repository, now.staged, parents, f"staged by {whose}"))
+        more.append(write(repository, now.staged, parents, f"staged by {whose}"))
     if more:
-        parents = [_write(repository, goal.files, [*parents, *more], f"beneath {whose}")]
-    return _write(repository, now.files, parents, f"set aside: {whose}"), "".join(parents)
+        parents = [write(repository, goal.files, [*parents, *more], f"beneath {whose}")]
+    return write(repository, now.files, parents, f"set aside: {whose}"), "".join(parents)
 
 
-def _write(repository: Repository, tree: str, parents: list[str], message: str) -> str:
+def write(repository: Repository, tree: str, parents: list[str], message: str) -> str:
+    """A commit of a tree; its id."""
     options = [word for parent in parents for word in ("-p", parent)]
     return repository.git("commit-tree", tree, *options, stdin=message + "\n", env=_KEEPER).line
 
 
-def _keep(repository: Repository, ref: str, commit: str) -> str:
-    """Have a ref name the commit, a new one in any case; GitError when that cannot be done."""
+def keep(repository: Repository, ref: str, commit: str) -> str:
+    """Have a ref name the commit, a new one in any case, and say which; GitError when that cannot be done."""
     nothing = "0" * len(commit)
     for number in range(1, 1000):
         name = ref if number == 1 else f"{ref}-{number}"
@@ -236,13 +235,18 @@ def _submodules_aside(repository: Repository, snapshot: Snapshot, now: Snapshot,
         part = _set_aside(inner, start, name, whose)
         entry = was.get(path)
         if head and entry and entry[1] != head and path not in repository.difference(snapshot.base, now.base):
-            ref = _keep(inner, f"{REFS}{name}-head", head)
+            ref = keep(inner, f"{REFS}{name}-head", head)
             inner.git("checkout", "--quiet", "--detach", entry[1], timeout=LONG)
             back = f"git -C {shlex.quote(str(place))} checkout --quiet {inner_branch or head}"
             done.append(Aside(ref, head, (path,), back))
         if part:
             done.append(replace(part, files=tuple(f"{path}/{file}" for file in part.files)))
     return done
+
+
+def name_of(run_id: str, task: str) -> str:
+    """What refs of a task are called below REFS."""
+    return f"{_slug(run_id)}/{_slug(task)}"
 
 
 def _slug(name: str) -> str:

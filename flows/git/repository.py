@@ -81,6 +81,11 @@ class Repository:
             raise GitError(_refusal(where, inside.err))
         in_tree, is_bare = (word == "true" for word in inside.out.split())
         if not in_tree and not (bare and is_bare):
+            if is_bare and (directory / ".git").is_dir():
+                raise GitError(
+                    f"{where} cannot be used: its repository says that it is bare. "
+                    f"If it is not, say so with `git -C {shlex.quote(str(directory))} config core.bare false`"
+                )
             if is_bare:
                 raise GitError(
                     f"{where} cannot be used: it is a bare repository, which has no files. "
