@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ccs.flows.git import locks
 from ccs.flows.git.busy import Hold
@@ -115,8 +116,15 @@ def _with_hidden(repository: Repository, now: Snapshot, goal: Snapshot) -> Snaps
     """The same with files that the task took out of the index and that .gitignore names: they would be overwritten."""
     missing = [path for path, (_, after) in repository.difference(goal.files, now.files).items() if after is None]
     hidden = [path for path in missing if os.path.lexists(repository.place / path)]
-    hidden = [path for path in hidden if not (repository.place / path).is_dir()]
+    hidden = [
+        path for path in hidden if not (repository.place / path).is_dir() and not _beyond_a_link(repository, path)
+    ]
     return replace(now, files=with_files(repository, now.files, hidden)) if hidden else now
+
+
+def _beyond_a_link(repository: Repository, path: str) -> bool:
+    """Whether a folder of the path is a symbolic link: what is behind it is none of the repository's."""
+    return any((repository.place / parent).is_symlink() for parent in list(Path(path).parents)[:-1])
 
 
 def _tree(repository: Repository, base: str, entries: dict[str, Entry | None]) -> str:
