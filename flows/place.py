@@ -229,13 +229,17 @@ class Place:
         if done.sentence:
             self.log.info("%s", done.sentence)
         made = ", ".join([*done.own, *([done.id] if done.id else [])])
-        remarks = [f"not committed: {naming(list(done.left), 5)}"] if done.left else []
+        kept = _put_aside(entry) if done.rest else ""  # a hook changes files at every commit
+        if kept:
+            self.log.warning("%s", kept)
+        left = [path for path in done.left if path not in done.rest]
+        remarks = [f"not committed: {naming(left, 5)}"] if left else []
         settled = []
         for outcome in group.ended:
             if outcome.has_changed:
                 beside = [o.task.name for o in whose if o is not outcome]
                 together = [f"committed together with {', '.join(beside)}"] if made and outcome.ok and beside else []
-                outcome = outcome.remarked(*together, *remarks)
+                outcome = replace(outcome.remarked(*together, *remarks), aside=kept)
             settled.append(replace(outcome, commit=made) if outcome.ok and outcome.has_changed else outcome)
         return settled
 

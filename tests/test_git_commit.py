@@ -383,6 +383,13 @@ def test_a_hook_that_formats_the_files(repo: Path, script: str) -> None:
     assert git(repo, "show", "HEAD:a.txt") == "formatted"
 
 
+def test_a_hook_that_changes_files_at_every_commit(repo: Path) -> None:
+    hook(repo, "pre-commit", "echo more >> b.txt")
+    snapshot = Snapshot.take(repo)
+    write(repo, **{"a.txt": "two\n"})
+    assert (done(repo, snapshot).rest, status(repo)) == (("b.txt",), " M b.txt")
+
+
 def test_a_hook_may_change_the_message_or_refuse_it(repo: Path) -> None:
     hook(repo, "commit-msg", 'echo "Ticket: 7" >> "$1"')
     snapshot = Snapshot.take(repo)

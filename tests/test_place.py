@@ -211,6 +211,15 @@ def test_whatever_a_task_does_to_git_the_next_one_finds_it_in_order(
     assert (repository / "bad").exists()
 
 
+def test_what_a_hook_writes_at_every_commit_is_not_in_the_way(server: Server, profile: str, repository: Path) -> None:
+    hook(repository, "pre-commit", "echo more >> README")
+    for name in ("a", "b"):  # the second is not refused
+        state = run(profile, repository, does(name, f"echo {name} > {name}.txt"))
+        (row,) = server.rows(state)
+        assert (row["verdict"], row["detail"], status(repository)) == ("ok", "claude finished", ""), state.message
+        assert row["aside"].startswith("set aside README as refs/ccs/aside/")
+
+
 def test_what_was_uncommitted_before_stays_so_whatever_becomes_of_the_task(
     server: Server, profile: str, repository: Path
 ) -> None:

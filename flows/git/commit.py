@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ccs.flows.git import locks, submodules
 from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, node_name, shown
@@ -31,6 +31,8 @@ class Committed:
     """All files that the task changed, in commits or not."""
     branch: str
     """Where the commits are; empty when HEAD is detached."""
+    rest: tuple[str, ...] = ()
+    """Those of `left` that hooks have changed in the files, once more after what they changed was committed."""
 
     @property
     def sentence(self) -> str:
@@ -83,7 +85,7 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
         left |= set(rest)
         _unstage(repository, snapshot, now)
         files = repository.difference(before.base, now.base)
-        return _result(repository, snapshot, before, commit_id, files, left, now)
+        return replace(_result(repository, snapshot, before, commit_id, files, left, now), rest=tuple(sorted(rest)))
 
 
 def _result(
