@@ -187,8 +187,9 @@ class Place:
             settled = self._decided(group, group.entry)
         try:
             said = losses(group.snapshot, self.run_id, ", ".join(o.task.name for o in group.ended))
-        except GitError:
-            said = ()  # the same trouble was said already, or nothing had to be written
+        except GitError as error:
+            known = any(str(error) in words for o in settled for words in (o.verdict.detail, *o.notes))
+            said = () if known else (str(error),)
         for sentence in said:
             self.log.warning("%s", sentence)
         if group.entry:
@@ -229,11 +230,11 @@ class Place:
         if done.sentence:
             self.log.info("%s", done.sentence)
         made = ", ".join([*done.own, *([done.id] if done.id else [])])
-        kept = _put_aside(entry) if done.rest else ""  # a hook changes files at every commit
+        kept = _put_aside(entry) if done.rest else ""
         if kept:
             self.log.warning("%s", kept)
         left = [path for path in done.left if path not in done.rest]
-        remarks = [f"not committed: {naming(left, 5)}"] if left else []
+        remarks = [*([f"not committed: {naming(left, 5)}"] if left else []), *([done.problem] if done.problem else [])]
         settled = []
         for outcome in group.ended:
             if outcome.has_changed:

@@ -175,6 +175,9 @@ def keep(repository: Repository, ref: str, commit: str) -> str:
 
 def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Snapshot) -> None:
     """Make files and index what they are to be; git refuses when a file is not as it was saved."""
+    entries = {p: after for p, (_, after) in repository.difference(now.staged, goal.staged).items()}
+    if entries:
+        repository.await_index()
     if now.files != goal.files:
         with repository.scratch_index() as index:
             repository.git("read-tree", "--reset", now.files, index=index)
@@ -182,7 +185,6 @@ def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Sn
             said = repository.ask("read-tree", "-m", "-u", now.files, goal.files, index=index, timeout=LONG)
         if not said.ok:
             raise repository.failure("read-tree", said)
-    entries = {p: after for p, (_, after) in repository.difference(now.staged, goal.staged).items()}
     unmerged = set(now.unmerged) - set(snapshot.unmerged)
     if unmerged:
         wanted = repository.difference(repository.tree_of(""), goal.staged)

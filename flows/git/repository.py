@@ -166,6 +166,15 @@ class Repository:
             raise self.failure(" ".join(w for w in arguments[:2] if not w.startswith("-")), answer)
         return answer
 
+    def await_index(self) -> None:
+        """Return when no other git command has the index; GitError when one keeps it."""
+        lock = self.git_dir / "index.lock"
+        deadline = time.monotonic() + _PATIENCE
+        while lock.exists():
+            if locks.stale(lock) or time.monotonic() > deadline:
+                raise GitError(locks.explained(lock))
+            time.sleep(0.1)
+
     def failure(self, what: str, answer: Answer) -> GitError:
         """The error for a command that failed."""
         lock = self._lock_named(answer)
