@@ -94,13 +94,8 @@ def _done(job: Job, continues: str) -> dict[str, Row]:
     return {
         row["id"]: kept(row, continues)
         for row in found
-        if "id" in row and row["verdict"] == OK and not (row["id"] in committing and _is_lost(row))
-    }
-
-
-def _is_lost(row: Row) -> bool:
-    """Whether a task's changes were never committed: it ended beside others, and the run was killed before they did."""
-    return bool(row.get("changed") and not row.get("commit"))
+        if "id" in row and row["verdict"] == OK and not (row["id"] in committing and row.get("undecided"))
+    }  # an undecided one ended beside others, and the run was killed before they did and its changes were committed
 
 
 def _due(job: Job, chosen: list[Task], done: dict[str, Row]) -> list[Task]:

@@ -98,7 +98,8 @@ class Outcome:
     since 1970) is set when the task is to go on then, and has waited since `limited_since`; `used` is for then, too;
     `commands` are
     its condition and the gates of the last round, `output` is the object it was asked for, `commit` what git made of
-    its changes, `notes` are sentences.
+    its changes, `notes` are sentences. While it is `undecided`, what it changed is yet to be committed or set aside,
+    together with what a task beside it changes.
     """
 
     task: Task
@@ -118,6 +119,7 @@ class Outcome:
     changed: tuple[str, ...] = ()
     commit: str = ""
     aside: str = ""
+    undecided: bool = False
     notes: tuple[str, ...] = ()
     found: Row | None = None
     """The row of a task that ended before a usage limit interrupted the run; its attempts are not here then."""
@@ -161,6 +163,11 @@ class Outcome:
         """The same with another verdict."""
         return replace(self, verdict=Verdict(reason, detail))
 
+    def remarked(self, *remarks: str) -> "Outcome":
+        """The same with more to say, whatever the verdict."""
+        said = "; ".join(text for text in (self.verdict.detail, *remarks) if text)
+        return replace(self, verdict=replace(self.verdict, detail=said))
+
     def noted(self, *notes: str) -> "Outcome":
         """The same with more notes."""
         return replace(self, notes=(*self.notes, *notes))
@@ -171,8 +178,8 @@ def row(outcome: Outcome) -> Row:
     report, spec = outcome.report, outcome.task
     verdict = WAITING if outcome.waits_until else SKIPPED if outcome.is_skipped else str(outcome.verdict.reason)
     if outcome.found:  # only what became of its changes is new
-        new = {"verdict": verdict, "detail": outcome.verdict.detail, "commit": outcome.commit, "aside": outcome.aside}
-        return {**outcome.found, **new}
+        settled = {"commit": outcome.commit, "aside": outcome.aside, "undecided": outcome.undecided}
+        return {**outcome.found, "verdict": verdict, "detail": outcome.verdict.detail, **settled}
     return blank(spec, verdict, outcome.verdict.detail) | {
         **outcome.figures.as_row(),
         "profile": outcome.profile,
@@ -183,6 +190,7 @@ def row(outcome: Outcome) -> Row:
         "changed": len(outcome.changed),
         "commit": outcome.commit,
         "aside": outcome.aside,
+        "undecided": outcome.undecided,
         "output": outcome.output,
         "waits_until": outcome.waits_until,
         "limited_since": outcome.limited_since,
@@ -208,6 +216,7 @@ def blank(task: Task, verdict: str, detail: str) -> Row:
         "changed": 0,
         "commit": "",
         "aside": "",
+        "undecided": False,
         "output": None,
         "waits_until": None,
         "limited_since": None,

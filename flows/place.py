@@ -17,9 +17,10 @@ from typing import Self
 from ccs.flows.claude.verdict import Reason
 from ccs.flows.git import journal
 from ccs.flows.git.busy import Hold
-from ccs.flows.git.command import GitError
+from ccs.flows.git.command import GitError, naming
 from ccs.flows.git.commit import Committed, commit
 from ccs.flows.git.locks import FileLock
+from ccs.flows.git.losses import losses
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes, refusal
@@ -120,10 +121,11 @@ class Place:
             if self._group is None:
                 try:
                     found = Repository.find(self.directory)
-                    if self._commits_to and (found is None or found.git_dir != self._commits_to.git_dir):
+                    own = self._commits_to
+                    if own and (found is None or (found.git_dir, found.top) != (own.git_dir, own.top)):
                         raise WorkplaceError(
                             f"{self.directory} is not the working tree any more that the run began in: a task removed "
-                            "or replaced its .git. Put it back, or move the files away"
+                            "or replaced its .git, or set core.worktree. Put it back, or move the files away"
                         )
                     if found is None:
                         return
@@ -164,7 +166,7 @@ class Place:
                 outcome = replace(outcome, changed=_UNKNOWN).noted(str(error))
             group.ended.append(outcome)
             if group.running:
-                return [outcome]
+                return [replace(outcome, undecided=outcome.has_changed)]
             if any(o.waits_until for o in group.ended):
                 return [self._interrupted(group, outcome)]
             self._group = None
@@ -177,23 +179,32 @@ class Place:
                 group.entry.interrupt(tuple(o.task.id for o in group.ended if not o.waits_until))
             except GitError as error:
                 return last.noted(str(error))
-        return last
+        return last if last.waits_until else replace(last, undecided=last.has_changed)
 
     def _settled(self, group: _Group) -> list[Outcome]:
-        if group.entry is None:
-            return group.ended
-        if not any(o.task.commit_on_success for o in group.ended):
+        settled = group.ended
+        if group.entry and any(o.task.commit_on_success for o in group.ended):
+            settled = self._decided(group, group.entry)
+        try:
+            said = losses(group.snapshot, self.run_id, ", ".join(o.task.name for o in group.ended))
+        except GitError as error:
+            known = any(str(error) in words for o in settled for words in (o.verdict.detail, *o.notes))
+            said = () if known else (str(error),)
+        for sentence in said:
+            self.log.warning("%s", sentence)
+        if group.entry:
             group.entry.end()
-            return group.ended
+        return [o.remarked(*said) for o in settled]
+
+    def _decided(self, group: _Group, entry: journal.Entry) -> list[Outcome]:
+        """What is committed, and what is set aside."""
         good = [o for o in group.ended if o.ok]
         failed = [o for o in group.ended if not o.ok and (o.has_changed or not good)]
         try:
-            settled = self._set_aside(group, group.entry, failed) if failed else self._committed(group, group.entry)
+            return self._set_aside(group, entry, failed) if failed else self._committed(group, entry)
         except GitError as error:
             self.log.error("%s", error)
-            settled = [o.failed(Reason.COMMIT, str(error)) if o.ok else o.noted(str(error)) for o in group.ended]
-        group.entry.end()
-        return settled
+            return [o.failed(Reason.COMMIT, str(error)) if o.ok else o.noted(str(error)) for o in group.ended]
 
     def _committed(self, group: _Group, entry: journal.Entry) -> list[Outcome]:
         whose = [o for o in group.ended if o.ok and o.has_changed] or [o for o in group.ended if o.ok]
@@ -212,14 +223,26 @@ class Place:
             try:
                 kept = _put_aside(entry)
             except GitError as second:
-                raise GitError(f"{error}; {second}") from None
+                raise GitError("; ".join(dict.fromkeys((str(error), str(second))))) from None
             if kept:
                 self.log.warning("%s", kept)
             return [_undone(o, str(error), kept) for o in group.ended]
         if done.sentence:
             self.log.info("%s", done.sentence)
         made = ", ".join([*done.own, *([done.id] if done.id else [])])
-        return [replace(o, commit=made) if o.ok and o.has_changed else o for o in group.ended]
+        kept = _put_aside(entry) if done.rest else ""
+        if kept:
+            self.log.warning("%s", kept)
+        left = [path for path in done.left if path not in done.rest]
+        remarks = [*([f"not committed: {naming(left, 5)}"] if left else []), *([done.problem] if done.problem else [])]
+        settled = []
+        for outcome in group.ended:
+            if outcome.has_changed:
+                beside = [o.task.name for o in whose if o is not outcome]
+                together = [f"committed together with {', '.join(beside)}"] if made and outcome.ok and beside else []
+                outcome = replace(outcome.remarked(*together, *remarks), aside=kept)
+            settled.append(replace(outcome, commit=made) if outcome.ok and outcome.has_changed else outcome)
+        return settled
 
     def _set_aside(self, group: _Group, entry: journal.Entry, failed: list[Outcome]) -> list[Outcome]:
         kept = _put_aside(entry)

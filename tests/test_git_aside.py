@@ -280,6 +280,19 @@ def test_a_file_in_the_place_of_a_folder_and_the_other_way_round(repo: Path) -> 
     assert content(repo) == after
 
 
+def test_a_link_to_somewhere_else_in_the_place_of_a_folder(repo: Path, tmp_path: Path) -> None:
+    write(tmp_path / "outside", **{"c.txt": "somebody else's\n"})
+    before, snapshot = content(repo), Snapshot.take(repo)
+    (repo / "dir/c.txt").unlink()
+    (repo / "dir").rmdir()
+    (repo / "dir").symlink_to(tmp_path / "outside")
+    found = set_aside(snapshot)
+    assert content(repo) == before
+    assert content(tmp_path / "outside") == {"c.txt": '0 b"somebody else\'s\\n"'}
+    back(found)
+    assert (repo / "dir").is_symlink()
+
+
 def test_submodules(repo: Path, tmp_path: Path) -> None:
     library = repository(tmp_path / "library", **{"lib.txt": "lib\n"})
     for name in ("lib", "second lib"):

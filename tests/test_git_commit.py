@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from git_world import commit as committed_by_hand
-from git_world import dirty, furnished, git, hook, repository, status, write
+from git_world import dirty, furnished, git, repository, status, write
 
 from ccs.flows.git.command import GitError
 from ccs.flows.git.commit import Committed, commit
@@ -343,107 +343,6 @@ def test_in_the_middle_of_a_merge_nothing_is_committed(repo: Path) -> None:
     git(repo, "add", "-A")
     git(repo, "commit", "-q", "--no-edit")
     assert len(done(repo, snapshot).own) == 2
-
-
-def test_a_hook_that_refuses(repo: Path) -> None:
-    hook(repo, "pre-commit", "echo checking >&2; echo 'a.txt:1: too short' >&2; exit 1")
-    snapshot = Snapshot.take(repo)
-    write(repo, **{"a.txt": "two\n", "new.txt": "n"})
-    with pytest.raises(GitError) as caught:
-        done(repo, snapshot)
-    assert "checking | a.txt:1: too short" in str(caught.value)
-    assert status(repo) == " M a.txt\n?? new.txt"
-
-
-def test_a_hook_sees_what_is_to_be_committed(repo: Path) -> None:
-    write(repo, **{"mine.txt": "m", "b.txt": "staged\n"})
-    git(repo, "add", "b.txt")
-    hook(repo, "pre-commit", "git diff --cached --name-only > .git/seen")
-    snapshot = Snapshot.take(repo)
-    write(repo, **{"a.txt": "two\n"})
-    done(repo, snapshot)
-    assert (repo / ".git/seen").read_text() == "a.txt\n"
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        "sed -i s/two/formatted/ a.txt && git add a.txt",
-        "grep -q two a.txt || exit 0; sed -i s/two/formatted/ a.txt; echo 'files were modified by this hook'; exit 1",
-        "sed -i s/two/formatted/ a.txt",
-    ],
-    ids=["staged", "refused once", "not staged"],
-)
-def test_a_hook_that_formats_the_files(repo: Path, script: str) -> None:
-    hook(repo, "pre-commit", script)
-    snapshot = Snapshot.take(repo)
-    write(repo, **{"a.txt": "two\n"})
-    assert done(repo, snapshot).id == git(repo, "rev-parse", "HEAD")
-    assert status(repo) == ""
-    assert git(repo, "show", "HEAD:a.txt") == "formatted"
-
-
-def test_a_hook_may_change_the_message_or_refuse_it(repo: Path) -> None:
-    hook(repo, "commit-msg", 'echo "Ticket: 7" >> "$1"')
-    snapshot = Snapshot.take(repo)
-    write(repo, **{"a.txt": "two\n"})
-    done(repo, snapshot)
-    assert git(repo, "log", "-1", "--format=%(trailers:key=Ticket,valueonly)").strip() == "7"
-    hook(repo, "commit-msg", "echo bad message; exit 1")
-    write(repo, **{"a.txt": "three\n"})
-    with pytest.raises(GitError, match="bad message"):
-        done(repo, snapshot)
-
-
-def test_a_hook_that_hangs_is_ended(repo: Path, tmp_path: Path) -> None:
-    hook(repo, "pre-commit", f"sleep 1000 & echo $! > '{tmp_path / 'pid'}'; wait")
-    snapshot = Snapshot.take(repo)
-    write(repo, **{"a.txt": "two\n"})
-    with pytest.raises(GitError, match="a hook hangs, or the program that signs"):
-        commit(snapshot, ORIGIN, timeout=3)
-    assert status(repo) == " M a.txt"
-    state = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
-
-
-def test_signing_is_respected(repo: Path, tmp_path: Path) -> None:
-    signer = tmp_path / "signer"
-    signer.write_text(
-        '#!/bin/sh\n[ -t 0 ] && exit 9\ncat > /dev/null\necho "[GNUPG:] SIG_CREATED x" >&2\necho SIGNED\n'
-    )
-    signer.chmod(0o755)
-    git(repo, "config", "commit.gpgSign", "true")
-    git(repo, "config", "gpg.program", str(signer))
-    snapshot = Snapshot.take(repo)
-    write(repo, **{"a.txt": "two\n"})
-    done(repo, snapshot)
-    assert "gpgsig SIGNED" in git(repo, "cat-file", "commit", "HEAD")
-    signer.write_text("#!/bin/sh\necho 'no secret key' >&2; exit 2\n")
-    write(repo, **{"a.txt": "three\n"})
-    with pytest.raises(GitError, match="gpg failed to sign the data"):
-        done(repo, snapshot)
-
-
-def test_a_lock_that_a_killed_git_left_is_explained(repo: Path) -> None:
-    snapshot = Snapshot.take(repo)
-    write(repo, **{"a.txt": "two\n"})
-    lock = repo / ".git/index.lock"
-    lock.touch()
-    os.utime(lock, (1, 1))
-    with pytest.raises(GitError, match=r"was left behind by a git command that was killed.*Remove it with: rm "):
-        done(repo, snapshot)
-    assert lock.exists()
-
-
-def test_a_file_that_cannot_be_read_is_one_sentence(repo: Path) -> None:
-    snapshot = Snapshot.take(repo)
-    write(repo, **{"a.txt": "two\n"})
-    git(repo, "config", "filter.broken.clean", "false")
-    git(repo, "config", "filter.broken.required", "true")
-    write(repo, **{".gitattributes": "a.txt filter=broken\n"})
-    with pytest.raises(GitError) as caught:
-        done(repo, snapshot)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_large_file(repo: Path) -> None:

@@ -202,11 +202,22 @@ def test_whatever_a_task_does_to_git_the_next_one_finds_it_in_order(
     assert git(repository, "show", f"{found['formats']['commit']}:f.txt") == "x"
     assert found["refused"]["detail"].endswith(", by a hook or by git: bad is here")
     assert found["merges"]["detail"].endswith("cannot be committed: the task left a merge unfinished")
+    assert "; README went into the stash and stayed there, in no commit: get it" in found["stashes"]["detail"]
+    assert found["branches"]["detail"].endswith("was on branch main before the task and is on branch third since")
     assert status(repository) == ""
     subjects = [f"nightly/{name}: {name} is done" for name in ("branches", "formats", "commits")]
     assert git(repository, "log", "--format=%s", "third").split("\n") == [*subjects, "mine", "more", "first"]
     get_back(found["refused"])
     assert (repository / "bad").exists()
+
+
+def test_what_a_hook_writes_at_every_commit_is_not_in_the_way(server: Server, profile: str, repository: Path) -> None:
+    hook(repository, "pre-commit", "echo more >> README")
+    for name in ("a", "b"):  # the second is not refused
+        state = run(profile, repository, does(name, f"echo {name} > {name}.txt"))
+        (row,) = server.rows(state)
+        assert (row["verdict"], row["detail"], status(repository)) == ("ok", "claude finished", ""), state.message
+        assert row["aside"].startswith("set aside README as refs/ccs/aside/")
 
 
 def test_what_was_uncommitted_before_stays_so_whatever_becomes_of_the_task(
@@ -222,9 +233,26 @@ def test_what_was_uncommitted_before_stays_so_whatever_becomes_of_the_task(
     found = rows(server, state)
     assert verdicts(found) == {"good": "ok", "bad": "gate"}
     assert git(repository, "show", "--name-only", "--format=") == "x"
+    assert found["good"]["detail"] == "claude finished; not committed: README and own"
     assert (status(repository), (repository / "README").read_text()) == (" M README\n?? own", "mine\nmore\n")
     get_back(found["bad"])
     assert ((repository / "x").read_text(), (repository / "README").read_text()) == ("bad\n", "mine\nmore\nbad\n")
+
+    again = run(
+        profile, repository,
+        does("alters", "echo more >> README"), does("undoes", "git reset -q --hard; git clean -qf"),
+        task("bad", {"text": "x"}, gates=[{"command": "false"}]),
+        working_directory={"path": str(repository), "allow_dirty": True},
+    )  # fmt: skip
+    undone = rows(server, again)["undoes"]["detail"]
+    assert "README, new and 2 more, uncommitted before the task, was overwritten or deleted by it, and kept" in undone
+    subprocess.run(["/bin/sh", "-c", undone.partition("get it back with: ")[2]], check=True, cwd="/")
+    assert (repository / "own").read_text() == "mine too\nmore\n"
+    last = run(
+        profile, repository, does("alters", "exit 1"), task("bad", {"text": "x"}), continues=run_id(again),
+        working_directory={"path": str(repository), "allow_dirty": True},
+    )  # fmt: skip
+    assert rows(server, last)["alters"]["detail"] == f"done in run {run_id(again)}: kept"  # though it has no commit
 
 
 def test_tasks_side_by_side_are_committed_together_or_not_at_all(
@@ -296,6 +324,7 @@ def test_what_was_changed_beside_a_task_that_waits_is_decided_about_when_it_has_
         assert len(api.requests) == seen + 3  # the rest of one task, and the whole of another
         assert verdicts(found) == dict.fromkeys(found, "ok")
         assert found["ok"]["commit"] == found["waits"]["commit"] != found["later"]["commit"]
+        assert found["ok"]["detail"].partition("committed together with ")[2] in ("waits, bad", "bad, waits")
         (named,) = git(
             repository, "log", "-1", "--format=%(trailers:key=Ccs-Task,valueonly)", found["ok"]["commit"]
         ).split("\n")[:1]

@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ccs.flows.git import locks
 from ccs.flows.git.busy import Hold
@@ -55,9 +56,7 @@ def aside(snapshot: Snapshot, run_id: str, task: str, hold: Hold | None = None) 
         )
     try:
         with locks.changing(repository.common_dir):
-            return _set_aside(
-                repository, snapshot, f"{_slug(run_id)}/{_slug(task)}", f"{shown(task)} of run {shown(run_id)}"
-            )
+            return _set_aside(repository, snapshot, name_of(run_id, task), f"{shown(task)} of run {shown(run_id)}")
     finally:
         if hold:
             hold.share()
@@ -76,7 +75,7 @@ def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str
     if not (files or nested or begun or now.staged != goal.staged):
         return _joined(inner, None)
     commit, parent = _save(repository, snapshot, now, goal, whose)
-    ref = _keep(repository, REFS + name, commit)
+    ref = keep(repository, REFS + name, commit)
     try:
         _restore(repository, snapshot, now, goal)
     except GitError as error:
@@ -117,8 +116,15 @@ def _with_hidden(repository: Repository, now: Snapshot, goal: Snapshot) -> Snaps
     """The same with files that the task took out of the index and that .gitignore names: they would be overwritten."""
     missing = [path for path, (_, after) in repository.difference(goal.files, now.files).items() if after is None]
     hidden = [path for path in missing if os.path.lexists(repository.place / path)]
-    hidden = [path for path in hidden if not (repository.place / path).is_dir()]
+    hidden = [
+        path for path in hidden if not (repository.place / path).is_dir() and not _beyond_a_link(repository, path)
+    ]
     return replace(now, files=with_files(repository, now.files, hidden)) if hidden else now
+
+
+def _beyond_a_link(repository: Repository, path: str) -> bool:
+    """Whether a folder of the path is a symbolic link: what is behind it is none of the repository's."""
+    return any((repository.place / parent).is_symlink() for parent in list(Path(path).parents)[:-1])
 
 
 def _tree(repository: Repository, base: str, entries: dict[str, Entry | None]) -> str:
@@ -140,22 +146,23 @@ def _save(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Snaps
     more = []
     if snapshot.files != snapshot.base:
         earlier = [snapshot.head] if snapshot.head else []
-        more.append(_write(repository, snapshot.files, earlier, f"uncommitted before {whose}"))
+        more.append(write(repository, snapshot.files, earlier, f"uncommitted before {whose}"))
     own = repository.difference(goal.staged, now.staged)  # staged by the task, and then changed again in the files?
     if any(own[path][1] for path in own.keys() & repository.difference(now.staged, now.files).keys()):
-        more.append(_write(repository, now.staged, parents, f"staged by {whose}"))
+        more.append(write(repository, now.staged, parents, f"staged by {whose}"))
     if more:
-        parents = [_write(repository, goal.files, [*parents, *more], f"beneath {whose}")]
-    return _write(repository, now.files, parents, f"set aside: {whose}"), "".join(parents)
+        parents = [write(repository, goal.files, [*parents, *more], f"beneath {whose}")]
+    return write(repository, now.files, parents, f"set aside: {whose}"), "".join(parents)
 
 
-def _write(repository: Repository, tree: str, parents: list[str], message: str) -> str:
+def write(repository: Repository, tree: str, parents: list[str], message: str) -> str:
+    """A commit of a tree; its id."""
     options = [word for parent in parents for word in ("-p", parent)]
     return repository.git("commit-tree", tree, *options, stdin=message + "\n", env=_KEEPER).line
 
 
-def _keep(repository: Repository, ref: str, commit: str) -> str:
-    """Have a ref name the commit, a new one in any case; GitError when that cannot be done."""
+def keep(repository: Repository, ref: str, commit: str) -> str:
+    """Have a ref name the commit, a new one in any case, and say which; GitError when that cannot be done."""
     nothing = "0" * len(commit)
     for number in range(1, 1000):
         name = ref if number == 1 else f"{ref}-{number}"
@@ -168,6 +175,9 @@ def _keep(repository: Repository, ref: str, commit: str) -> str:
 
 def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Snapshot) -> None:
     """Make files and index what they are to be; git refuses when a file is not as it was saved."""
+    entries = {p: after for p, (_, after) in repository.difference(now.staged, goal.staged).items()}
+    if entries:
+        repository.await_index()
     if now.files != goal.files:
         with repository.scratch_index() as index:
             repository.git("read-tree", "--reset", now.files, index=index)
@@ -175,7 +185,6 @@ def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Sn
             said = repository.ask("read-tree", "-m", "-u", now.files, goal.files, index=index, timeout=LONG)
         if not said.ok:
             raise repository.failure("read-tree", said)
-    entries = {p: after for p, (_, after) in repository.difference(now.staged, goal.staged).items()}
     unmerged = set(now.unmerged) - set(snapshot.unmerged)
     if unmerged:
         wanted = repository.difference(repository.tree_of(""), goal.staged)
@@ -236,13 +245,18 @@ def _submodules_aside(repository: Repository, snapshot: Snapshot, now: Snapshot,
         part = _set_aside(inner, start, name, whose)
         entry = was.get(path)
         if head and entry and entry[1] != head and path not in repository.difference(snapshot.base, now.base):
-            ref = _keep(inner, f"{REFS}{name}-head", head)
+            ref = keep(inner, f"{REFS}{name}-head", head)
             inner.git("checkout", "--quiet", "--detach", entry[1], timeout=LONG)
             back = f"git -C {shlex.quote(str(place))} checkout --quiet {inner_branch or head}"
             done.append(Aside(ref, head, (path,), back))
         if part:
             done.append(replace(part, files=tuple(f"{path}/{file}" for file in part.files)))
     return done
+
+
+def name_of(run_id: str, task: str) -> str:
+    """What refs of a task are called below REFS."""
+    return f"{_slug(run_id)}/{_slug(task)}"
 
 
 def _slug(name: str) -> str:

@@ -1,9 +1,10 @@
 """The commit of a task: what it changed, and nothing of what was uncommitted before."""
 
 import contextlib
+import shlex
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ccs.flows.git import locks, submodules
 from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, node_name, shown
@@ -31,6 +32,11 @@ class Committed:
     """All files that the task changed, in commits or not."""
     branch: str
     """Where the commits are; empty when HEAD is detached."""
+    rest: tuple[str, ...] = ()
+    """Those of `left` that would be in the way of the next run: hooks have changed them once more after the commit of
+    what they changed before, or they are submodules with changes inside."""
+    problem: str = ""
+    """Why the index does not have what is committed, and what to do; or nothing."""
 
     @property
     def sentence(self) -> str:
@@ -60,11 +66,12 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
         wanted, left = _sorted_out(repository, snapshot, before)
         if not wanted:
             _unstage(repository, snapshot, before)
-            return _result(repository, snapshot, before, None, (), left)
+            return replace(_result(repository, snapshot, before, None, (), left), rest=_inside(snapshot, before))
         if before.operation:
             problem = way_out(before) if snapshot.operation else f"the task left a {before.operation} unfinished"
             raise GitError(f"the changes of task {shown(origin.task)} cannot be committed: {problem}")
         identity = _identity(repository, author)
+        repository.await_index()  # a commit that the index does not follow would look like its opposite, staged
         try:
             commit_id = _commit(repository, before.head, wanted, origin, author, identity, timeout)
         except GitError:
@@ -81,9 +88,14 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
             now = Snapshot.of(repository)
             rest, left = _sorted_out(repository, snapshot, now)
         left |= set(rest)
-        _unstage(repository, snapshot, now)
+        problem = ""
+        try:
+            _unstage(repository, snapshot, now)
+        except GitError as error:
+            problem = f"{error}. Bring the index up to date with: git -C {shlex.quote(str(repository.place))} reset"
         files = repository.difference(before.base, now.base)
-        return _result(repository, snapshot, before, commit_id, files, left, now)
+        result = _result(repository, snapshot, before, commit_id, files, left, now)
+        return replace(result, rest=(*sorted(rest), *_inside(snapshot, now)), problem=problem)
 
 
 def _result(
@@ -118,12 +130,13 @@ def _sorted_out(repository: Repository, snapshot: Snapshot, now: Snapshot) -> tu
     kept |= {p for p in uncommitted if any(_overlap(p, d) for d in dirty)}
     added = [path for path, entry in uncommitted.items() if entry and path not in kept]
     kept |= _ignored(repository, now, added) | _embedded(repository, uncommitted, added)
-    left = (
-        (kept & set(since))
-        | (set(now.nested) - set(snapshot.nested))
-        | (set(now.submodules) - set(snapshot.submodules))
-    )
+    left = (kept & set(since)) | (set(now.nested) - set(snapshot.nested)) | {*_inside(snapshot, now)}
     return {path: entry for path, entry in uncommitted.items() if path not in kept}, left
+
+
+def _inside(snapshot: Snapshot, now: Snapshot) -> tuple[str, ...]:
+    """The submodules in which the task left uncommitted changes."""
+    return tuple(sorted(set(now.submodules) - set(snapshot.submodules)))
 
 
 def _unstage(repository: Repository, snapshot: Snapshot, now: Snapshot) -> None:
@@ -224,7 +237,8 @@ def _commit(
     if not said.ok and new == head:
         raise _refused(repository, said)
     differs = {path: after for path, (_, after) in repository.difference(head or repository.tree_of(""), new).items()}
-    repository.write_index(differs)
+    with contextlib.suppress(GitError):  # another git has the index; it is tried again in the end
+        repository.write_index(differs)
     repository.ask("update-index", "-q", "--refresh")
     return new
 

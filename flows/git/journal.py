@@ -11,6 +11,7 @@ from uuid import uuid4
 from ccs.flows.git.aside import Aside, aside
 from ccs.flows.git.busy import Alone, Hold
 from ccs.flows.git.command import GitError, shown
+from ccs.flows.git.losses import losses
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot
 
@@ -119,9 +120,10 @@ def recover(file: Path, own: Hold | None = None) -> Recovered | None:
         if not file.exists():  # somebody else was faster
             return None
         found = aside(snapshot, run_id, task)
+        said = [*([found.sentence] if found else []), *losses(snapshot, run_id, task)]
         _forget(snapshot, ref)
         file.unlink(missing_ok=True)
-    sentence = f"{whose} was interrupted: {found.sentence}" if found else ""
+    sentence = f"{whose} was interrupted: {'; '.join(said)}" if said else ""
     return Recovered(run_id, task, snapshot.directory, found, False, sentence)
 
 

@@ -81,6 +81,11 @@ class Repository:
             raise GitError(_refusal(where, inside.err))
         in_tree, is_bare = (word == "true" for word in inside.out.split())
         if not in_tree and not (bare and is_bare):
+            if is_bare and (directory / ".git").is_dir():
+                raise GitError(
+                    f"{where} cannot be used: its repository says that it is bare. "
+                    f"If it is not, say so with `git -C {shlex.quote(str(directory))} config core.bare false`"
+                )
             if is_bare:
                 raise GitError(
                     f"{where} cannot be used: it is a bare repository, which has no files. "
@@ -160,6 +165,15 @@ class Repository:
         if not answer.ok:
             raise self.failure(" ".join(w for w in arguments[:2] if not w.startswith("-")), answer)
         return answer
+
+    def await_index(self) -> None:
+        """Return when no other git command has the index; GitError when one keeps it."""
+        lock = self.git_dir / "index.lock"
+        deadline = time.monotonic() + _PATIENCE
+        while lock.exists():
+            if locks.stale(lock) or time.monotonic() > deadline:
+                raise GitError(locks.explained(lock))
+            time.sleep(0.1)
 
     def failure(self, what: str, answer: Answer) -> GitError:
         """The error for a command that failed."""

@@ -1,7 +1,7 @@
 """A snapshot: everything git would see of a directory at one moment, to tell later what a task did."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from ccs.flows.git.repository import Difference, Repository
 
 TREES = "trees/"
 """The folder of the main checkout that holds the worktrees of jobs; never part of anything."""
+
+
+_STASH = "refs/stash"
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,10 @@ class Snapshot:
     unmerged: tuple[str, ...] = ()
     git_dir: str = ""
     """The metadata of the working tree; empty when it is not known."""
+    top: str = ""
+    """The top of the working tree; empty when it is not known."""
+    refs: tuple[str, ...] = ()
+    """Branches and stashes, to tell what a task did to them; only of a snapshot that was taken before it."""
 
     @property
     def repository(self) -> Repository:
@@ -109,6 +116,11 @@ class Snapshot:
                 f"{shown(self.directory)} was left as it is: its repository was {shown(self.git_dir)}, and now git "
                 f"finds {shown(found.git_dir)}. Its .git was removed or replaced: put it back, or move the files away"
             )
+        if self.top and str(found.top) != self.top:
+            raise GitError(
+                f"{shown(self.directory)} was left as it is: its working tree was {shown(self.top)}, and now git takes "
+                f"{shown(found.top)} for it. Undo it with `git config --unset core.worktree` there"
+            )
         return found
 
     @classmethod
@@ -118,7 +130,8 @@ class Snapshot:
         Files with uncommitted changes are stored as objects that nothing refers to; the working tree, its index
         and its branches stay as they are. Raises GitError when a file cannot be read, or a lock was left behind.
         """
-        return cls.of(Repository.at(directory))
+        repository = Repository.at(directory)
+        return replace(cls.of(repository), refs=branches_and_stashes(repository)[0])
 
     @classmethod
     def of(cls, repository: Repository) -> "Snapshot":
@@ -137,7 +150,7 @@ class Snapshot:
                     raise  # else a file went away in between, by another task in this directory
         return cls(
             str(repository.directory), head, repository.branch, repository.operation, base, staged, files,
-            status.nested, status.submodules, status.unmerged, str(repository.git_dir),
+            status.nested, status.submodules, status.unmerged, str(repository.git_dir), str(repository.top),
         )  # fmt: skip
 
     @property
@@ -158,6 +171,24 @@ class Snapshot:
         """The snapshot that was stored; TypeError when it is none."""
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
         return cls(**values)
+
+
+def branches_and_stashes(repository: Repository) -> tuple[tuple[str, ...], frozenset[str]]:
+    """As in `id refs/heads/main` and `id WIP on main: …`; and the branches that other working trees have checked out.
+
+    Those others are not among the first: somebody else works with them.
+    """
+    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)%00%(worktreepath)", "refs/heads", _STASH)
+    found, elsewhere = [], set()
+    for line in said.out.split("\n"):
+        ref, is_whole, tree = line.partition("\0")
+        if tree and Path(tree) != repository.top:
+            elsewhere.add(ref.partition(" ")[2])
+        elif ref.endswith(_STASH):
+            found += repository.git("log", "--walk-reflogs", "--format=%H %gs", _STASH, "--").out.split("\n")[:-1]
+        elif is_whole:
+            found.append(ref)
+    return tuple(found), frozenset(elsewhere)
 
 
 def _trees(repository: Repository, status: Status) -> tuple[str, str]:
