@@ -130,8 +130,16 @@ def test_an_emptied_file_changes_nothing(ccs: Cli, job: str, tmp_path: Path) -> 
 
 def test_an_editor_that_fails_or_is_missing_changes_nothing(ccs: Cli, job: str) -> None:
     assert "ended with code 1; nothing was changed" in ccs.process("jobs", "edit", job, EDITOR="false").err
-    said = ccs.process("jobs", "edit", job, EDITOR="/no/such/editor")
-    assert (said.code, "cannot be started" in said.err) == (1, True)
+    for named in ("/no/such/editor", "vi 'unclosed"):
+        said = ccs.process("jobs", "edit", job, EDITOR=named)
+        assert (said.code, f"the editor {named} cannot be started" in said.err) == (1, True), said
+
+
+@pytest.mark.parametrize("script", ["rm $1", "printf '\\351' > $1"])
+def test_a_text_that_cannot_be_read_back_changes_nothing(ccs: Cli, job: str, tmp_path: Path, script: str) -> None:
+    (tmp_path / "edit.sh").write_text(script)
+    said = ccs.process("jobs", "edit", job, EDITOR=f"sh {tmp_path / 'edit.sh'}")
+    assert (said.code, "cannot be read after the editor" in said.err) == (1, True), said
 
 
 def test_a_change_by_somebody_else_is_not_overwritten(ccs: Cli, job: str, tmp_path: Path) -> None:
