@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ccs.cli.findings import Finding, fail, info, ok, warn
-from ccs.cli.settings import Settings
+from ccs.cli.settings import Settings, expanded
 
 _LOW, _FULL = 2_000_000_000, 200_000_000
 """Bytes; a long run leaves tens of megabytes of transcript, and claude's own files."""
@@ -28,14 +28,14 @@ def check(settings: Settings, is_node: bool) -> Iterator[Finding]:
 
 def logged_in() -> bool:
     """Whether claude keeps a login in this user's home."""
-    folder = Path(os.environ.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
+    folder = expanded(os.environ.get("CLAUDE_CONFIG_DIR") or "~/.claude")
     return (folder / ".credentials.json").is_file()
 
 
 def claude(settings: Settings) -> str | None:
     """The claude program a node on this machine would run; None when there is none."""
     if named := settings.env.get("CCS_CLAUDE"):
-        path = str(Path(named).expanduser())
+        path = str(expanded(named))
         return path if os.access(path, os.X_OK) and Path(path).is_file() else None
     places = [settings.env.get("PATH", os.defpath), *(str(Path(p).expanduser()) for p in _USUAL)]
     return shutil.which("claude", path=os.pathsep.join(places))
