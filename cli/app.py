@@ -141,6 +141,11 @@ class Group(TyperGroup):
             option.hidden = True  # the help of each command has them
             self.params.append(option)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list in the help, no sentence of it cut."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(1000)) for name, command in self.commands.items()])
+
 
 class Command(TyperCommand):
     """A command with the options that every command has."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ccs.cli.errors import RequestError
 from ccs.cli.output import has_unicode
+from ccs.cli.settings import expanded
 
 Bar = tuple[str, float, str]
 """Name, length, and the words behind it."""
@@ -33,7 +34,7 @@ def text(bars: Sequence[Bar]) -> str:
 
 def target(name: str | None, force: bool) -> Path:
     """The file to write, checked before the server is asked for anything."""
-    path = Path(name or "").expanduser()
+    path = expanded(name or "")
     if path.suffix.lower() != ".png":
         raise RequestError(f"--plot writes a picture in PNG, and {str(path)!r} does not end in .png", "or leave it out")
     if path.is_dir() or not path.parent.is_dir():

@@ -63,7 +63,8 @@ def _check(name: str, data: Json, node: Mapping[str, str], is_node: bool, logged
 
 def _set(found: Json) -> dict[str, str]:
     """The variables that will have a value; of those that are not static, the value is not known."""
-    return {k: str(v["value"]) if v["source"] == "static" else "?" for k, v in found.items() if v["source"] != "static" or v["value"]}  # fmt: skip  # noqa: E501
+    values = {name: str(v["value"]) if v["source"] == "static" else "?" for name, v in found.items()}
+    return {name: value for name, value in values.items() if value}
 
 
 def _conflicts(name: str, found: Mapping[str, str], update: str) -> Iterator[Finding]:

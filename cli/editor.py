@@ -87,14 +87,20 @@ def change(spec: Json) -> Json | None:
 def _edited(text: str, name: str, file: Path) -> str:
     """The text after the user's editor, which works on `file`; RequestError when the editor fails."""
     file.write_text(text if text.startswith("#") else _HEAD.format(name) + text, encoding="utf-8")
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    named = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
     try:
+        command = shlex.split(named) or ["vi"]
         code = subprocess.run([*command, str(file)], check=False).returncode
-    except OSError as error:
-        raise RequestError(f"the editor {command[0]} cannot be started: {error.strerror}", "set EDITOR") from error
+    except (OSError, ValueError) as error:
+        file.unlink()
+        why = getattr(error, "strerror", None) or error
+        raise RequestError(f"the editor {named or 'vi'} cannot be started: {why}", "set EDITOR") from error
     if code:
-        raise RequestError(f"the editor {command[0]} ended with code {code}; nothing was changed")
-    return file.read_text(encoding="utf-8")
+        raise RequestError(f"the editor {command[0]} ended with code {code}; nothing was changed", f"it had {file}")
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"{file} cannot be read after the editor: {error}", "nothing was changed") from error
 
 
 def _file() -> Path:

@@ -17,7 +17,7 @@ from ccs.cli.api import Api
 from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.output import say
 from ccs.cli.process import Process
-from ccs.cli.settings import Settings
+from ccs.cli.settings import Settings, expanded
 
 T = TypeVar("T")
 
@@ -197,7 +197,7 @@ def _underway(settings: Settings, node: Process) -> str:
 
 def executable(path: str) -> str:
     """The absolute path of a program; RequestError when it is none."""
-    found = Path(path).expanduser().absolute()
+    found = expanded(path).absolute()
     if not (found.is_file() and os.access(found, os.X_OK)):
         raise RequestError(f"--claude {path} is not an executable file", "give the path of the claude program")
     return str(found)

@@ -4,12 +4,12 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ccs.cli.api import Json
 from ccs.cli.editing import validation
 from ccs.cli.errors import RequestError
 from ccs.cli.output import say
+from ccs.cli.settings import expanded
 
 MASK = "********"
 """What Prefect shows in place of a secret, and takes for the secret it holds."""
@@ -142,7 +142,7 @@ def _asked(name: str) -> str:
 
 def _file(name: str, path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+        return expanded(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"the secret {name} cannot be read from {path}: {error}") from error
 

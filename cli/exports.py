@@ -13,6 +13,7 @@ from ccs.cli.api import Json
 from ccs.cli.drafts import Draft
 from ccs.cli.errors import RequestError
 from ccs.cli.lookup import tasks_of
+from ccs.cli.settings import expanded
 from ccs.cli.takeover import Report
 
 FORMAT = "ccs.job"
@@ -49,7 +50,7 @@ def text(export: Json) -> str:
 
 def save(export: Json, target: str) -> Path:
     """Write an export into a file, whole or not at all; its path."""
-    path = Path(target).expanduser().absolute()
+    path = expanded(target).absolute()
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +70,7 @@ def load(source: str) -> Any:
         if source == "-":
             raw = sys.stdin.buffer.read(MAX_FILE + 1)
         else:
-            with Path(source).expanduser().open("rb") as file:
+            with expanded(source).open("rb") as file:
                 raw = file.read(MAX_FILE + 1)
     except (OSError, ValueError) as error:
         raise RequestError(

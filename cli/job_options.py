@@ -1,9 +1,8 @@
 """The options of `ccs jobs create` and `ccs jobs update` that set fields of a job."""
 
-from pathlib import Path
-
 from ccs.cli.fields import Field
 from ccs.cli.options import duration, names
+from ccs.cli.settings import expanded
 
 _WHERE = "Where it works"
 _LIMITS = "Limits and conditions"
@@ -72,4 +71,4 @@ FIELDS = (
 
 def absolute(path: str) -> str:
     """The path as the node is told it: ~ and relative paths by this machine and its current directory."""
-    return str(Path(path).expanduser().absolute())
+    return str(expanded(path).absolute())

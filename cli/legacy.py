@@ -13,7 +13,6 @@ from ccs.cli.legacy_names import DIRECTORY, SHORTCUTS, slug
 from ccs.cli.task_options import FIELDS as TASK
 
 NOUNS = ("jobs", "tasks", "runs", "profiles", "nodes")
-ALONE = ("state", "health", "scheduler", "stats")
 HELP = """\
 claude-code-scheduler is ccs now. This command takes the old command lines and says what it does with them.
 

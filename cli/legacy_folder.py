@@ -14,6 +14,7 @@ from ccs.cli.errors import RequestError
 from ccs.cli.legacy_profiles import Profile
 from ccs.cli.options import Pool
 from ccs.cli.output import Columns, say, show_list
+from ccs.cli.settings import expanded
 from ccs.cli.takeover import Finding, Outcome, Report
 
 app = Noun("Take over what claude-code-scheduler left behind.")
@@ -157,7 +158,7 @@ def _add(folder: Folder, draft: Draft, report: Report) -> None:
 
 
 def _found(directory: str | None) -> Path:
-    candidates = [Path(d).expanduser() for d in ([directory] if directory else FOLDERS)]
+    candidates = [expanded(d) for d in ([directory] if directory else FOLDERS)]
     for path in candidates:
         if path.is_dir():
             return path

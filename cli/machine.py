@@ -7,15 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ccs.cli.findings import Finding, fail, info, ok, warn
-from ccs.cli.settings import Settings
+from ccs.cli.settings import Settings, expanded
+from ccs.flows.claude.executable import INSTALL, ExecutableNotFound, find_executable
 
 _LOW, _FULL = 2_000_000_000, 200_000_000
 """Bytes; a long run leaves tens of megabytes of transcript, and claude's own files."""
-
-_USUAL = ("~/.local/bin", "~/.claude/local", "/usr/local/bin", "/opt/homebrew/bin")
-"""Where claude's installers put it; a node looks there, too."""
-
-_INSTALL = "npm install -g @anthropic-ai/claude-code, or set CCS_CLAUDE to its path"
 
 
 def check(settings: Settings, is_node: bool) -> Iterator[Finding]:
@@ -28,17 +24,16 @@ def check(settings: Settings, is_node: bool) -> Iterator[Finding]:
 
 def logged_in() -> bool:
     """Whether claude keeps a login in this user's home."""
-    folder = Path(os.environ.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
+    folder = expanded(os.environ.get("CLAUDE_CONFIG_DIR") or "~/.claude")
     return (folder / ".credentials.json").is_file()
 
 
 def claude(settings: Settings) -> str | None:
     """The claude program a node on this machine would run; None when there is none."""
-    if named := settings.env.get("CCS_CLAUDE"):
-        path = str(Path(named).expanduser())
-        return path if os.access(path, os.X_OK) and Path(path).is_file() else None
-    places = [settings.env.get("PATH", os.defpath), *(str(Path(p).expanduser()) for p in _USUAL)]
-    return shutil.which("claude", path=os.pathsep.join(places))
+    try:
+        return str(find_executable(None, settings.env).path)
+    except ExecutableNotFound:
+        return None
 
 
 def _claude(settings: Settings, is_node: bool) -> Finding:
@@ -46,11 +41,11 @@ def _claude(settings: Settings, is_node: bool) -> Finding:
     named, path = settings.env.get("CCS_CLAUDE"), claude(settings)
     if path is None:
         if named:
-            return level("claude", f"CCS_CLAUDE names {named}, which is no program", f"correct it, or {_INSTALL}")
-        return level("claude", "claude was not found on this machine", _INSTALL)
+            return level("claude", f"CCS_CLAUDE names {named}, which is no program", f"correct it, or {INSTALL}")
+        return level("claude", "claude was not found on this machine", INSTALL)
     version = _version([path, "--version"])
     if version is None:
-        return level("claude", f"{path} does not tell its version", f"run it yourself, or {_INSTALL}")
+        return level("claude", f"{path} does not tell its version", f"run it yourself, or {INSTALL}")
     return ok("claude", f"claude {version} at {path}")
 
 

@@ -11,16 +11,22 @@ from ccs.cli.errors import RequestError
 MIN_INTERVAL = 60
 """Seconds; Prefect's scheduler looks no more often."""
 
+LONGEST = 100 * 365 * 86400
+"""Seconds of the longest duration; no calendar goes much further back."""
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(?:\d+[smhdw])+|\d+")
 
 
 def seconds(text: str) -> int:
     """The seconds of a duration such as 45s, 90m, 1h30m, 1d, or a bare number of seconds; ValueError if it is none."""
-    if not _DURATION.fullmatch(text.strip().lower()):
-        raise ValueError(f"{text!r} is not a duration: write 45s, 90m, 2h, 1d or 1h30m")
+    if len(text) > 100 or not _DURATION.fullmatch(text.strip().lower()):
+        raise ValueError(f"{text[:40]!r} is not a duration: write 45s, 90m, 2h, 1d or 1h30m")
     parts = re.findall(r"(\d+)([smhdw]?)", text.strip().lower())
-    return sum(int(number) * _UNITS.get(unit, 1) for number, unit in parts)
+    total = sum(int(number) * _UNITS.get(unit, 1) for number, unit in parts)
+    if total > LONGEST:
+        raise ValueError(f"{text[:40]!r} is longer than a hundred years")
+    return total
 
 
 def in_words(total: float) -> str:

@@ -61,7 +61,7 @@ class Settings:
     @property
     def home(self) -> Path:
         """Folder of ccs's own state: process files and logs of what `ccs up` started."""
-        return Path(self.env.get("CCS_HOME") or "~/.ccs").expanduser()
+        return expanded(self.env.get("CCS_HOME") or "~/.ccs")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -97,7 +97,7 @@ class Settings:
     def profiles_path(self) -> Path:
         """Prefect's profile file."""
         path = self.env.get("PREFECT_PROFILES_PATH")
-        return Path(path).expanduser() if path else self._prefect_home / "profiles.toml"
+        return expanded(path) if path else self._prefect_home / "profiles.toml"
 
     @cached_property
     def active_profile(self) -> str:
@@ -136,7 +136,17 @@ class Settings:
 
     @property
     def _prefect_home(self) -> Path:
-        return Path(self.env.get("PREFECT_HOME") or "~/.prefect").expanduser()
+        return expanded(self.env.get("PREFECT_HOME") or "~/.prefect")
+
+
+def expanded(path: str) -> Path:
+    """The path with the folder of a user in place of ~ or ~name; RequestError when there is no such user here."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise RequestError(
+            f"{path!r} begins with the name of a user that is not on this machine", "write it out"
+        ) from error
 
 
 def load(api_url: str | None = None) -> Settings:

@@ -2,13 +2,13 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 from ccs.cli.api import Json
 from ccs.cli.errors import RequestError
 from ccs.cli.fields import Field
 from ccs.cli.options import duration, names, source_text
+from ccs.cli.settings import expanded
 
 PERMISSIONS = ("default", "acceptEdits", "plan", "dontAsk", "auto", "bypass")
 _CLAUDE = "What claude may do"
@@ -30,7 +30,8 @@ def _schema(text: str) -> Any:
     """A JSON schema, itself or in a file of this machine."""
     if not text.lstrip().startswith("{"):
         try:
-            text = Path(text).expanduser().read_bytes()[:1_000_000].decode("utf-8-sig")
+            with expanded(text).open("rb") as file:
+                text = file.read(1_000_000).decode("utf-8-sig")
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise RequestError(

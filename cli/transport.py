@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.output import say
-from ccs.cli.settings import Settings
+from ccs.cli.settings import Settings, expanded
 
 if TYPE_CHECKING:
     from ccs.cli.rehearsal import Rehearsal
@@ -228,7 +227,7 @@ def _trust(settings: Settings) -> ssl.SSLContext | bool:
     if not isinstance(file := settings.verify, str):
         return file
     try:
-        return ssl.create_default_context(cafile=str(Path(file).expanduser()))
+        return ssl.create_default_context(cafile=str(expanded(file)))
     except OSError as error:
         why = error.strerror or error
         raise RequestError(

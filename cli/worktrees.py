@@ -11,6 +11,7 @@ from ccs.cli.app import Noun, Session
 from ccs.cli.errors import RequestError
 from ccs.cli.options import confirm, duration
 from ccs.cli.output import Columns, prints_table, say, show_list
+from ccs.cli.settings import expanded
 
 if TYPE_CHECKING:
     from ccs.flows.git.pruning import Tree
@@ -98,7 +99,7 @@ def _trees(directory: Path) -> "list[Tree]":
     from ccs.flows.git.command import GitError
     from ccs.flows.git.pruning import trees
 
-    place = directory.expanduser().absolute()
+    place = expanded(str(directory)).absolute()
     if not place.is_dir():
         raise RequestError(f"there is no directory {str(place)!r}", "name one in a git repository with -C")
     try:
@@ -113,7 +114,7 @@ def _remove(directory: Path, name: str, force: bool, age: float | None) -> tuple
     from ccs.flows.git.pruning import remove
 
     try:
-        return remove(directory.expanduser().absolute(), name, force, age), False
+        return remove(expanded(str(directory)).absolute(), name, force, age), False
     except GitError as error:
         return str(error), True
 

@@ -62,9 +62,8 @@ class Resumption:
                 return
             own = {"id": deployment["id"]}
             await client.request("POST", "/deployments/{id}/resume_deployment", path_params=own)
-            start = max(min(why.until, now), now - _CATCH_UP) - timedelta(
-                seconds=1
-            )  # a job due at midnight runs, though this is later
+            # A job that was due at midnight runs, though it is later now.
+            start = max(min(why.until, now), now - _CATCH_UP) - timedelta(seconds=1)
             times = {"start_time": start.isoformat(), "end_time": (now + _AHEAD).isoformat(), "min_runs": 3}
             await client.request("POST", "/deployments/{id}/schedule", path_params=own, json=times)
             self._log.info("job %s goes on: %s", deployment["name"], why.sentence)

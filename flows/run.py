@@ -28,7 +28,7 @@ class Run:
         self.table = RunTable(job, run_id, earlier)
         self.kept = {task.name: found["output"] for task, found in earlier if found["verdict"] == OK}
         self.budget = Budget(
-            job, run_id=run_id, job_id=job_id, spent={task.name: found["cost_usd"] for task, found in earlier}
+            job, run_id, job_id, spent={task.name: found["cost_usd"] for task, found in earlier}, log=place.log
         )
         before = (
             found["run_seconds"] for _, found in earlier if found["verdict"] == WAITING and "run_seconds" in found

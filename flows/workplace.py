@@ -1,6 +1,7 @@
 """What a job needs of the node it runs on."""
 
 import os
+import stat
 from pathlib import Path
 
 from ccs.flows.claude.request import MAX_PROMPT_BYTES
@@ -32,11 +33,18 @@ def checked_directory(spec: WorkingDirectory) -> Path:
 
     Raises WorkplaceError when it is missing, not a directory or not accessible.
     """
-    path = Path(spec.path).expanduser()
+    path = Path(os.path.expanduser(spec.path))  # noqa: PTH111  pathlib raises where there is no such user
     where = f"working directory {path} on node {node_name()}"
-    if not path.exists():
-        raise WorkplaceError(f"{where} does not exist: create it there, or change the job's working directory")
-    if not path.is_dir():
+    try:
+        is_directory = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        raise WorkplaceError(
+            f"{where} does not exist: create it there, or change the job's working directory"
+        ) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise WorkplaceError(f"{where} cannot be used: {why}; change the job's working directory") from None
+    if not is_directory:
         raise WorkplaceError(f"{where} is not a directory: change the job's working directory")
     if not os.access(path, os.R_OK | os.X_OK):
         raise WorkplaceError(f"{where} cannot be entered by user {os.environ.get('USER') or os.getuid()}")
@@ -47,14 +55,18 @@ def prompt_of(task: Task, directory: Path) -> str:
     """The text for `claude`'s standard input; WorkplaceError when the prompt file cannot be used."""
     if task.prompt_file is None:
         return task.prompt or task.command or ""
-    path = directory / Path(task.prompt_file).expanduser()
+    path = directory / os.path.expanduser(task.prompt_file)  # noqa: PTH111  as above
     where = f"prompt file {path} on node {node_name()}"
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device has no end
+            raise WorkplaceError(f"{where} is not a file")
+        if found.st_size > MAX_PROMPT_BYTES:
+            size = f"{found.st_size / 1e6:.1f} MB"
+            raise WorkplaceError(f"{where} has {size}; claude takes {MAX_PROMPT_BYTES / 1e6:.0f} MB")
         data = path.read_bytes()
-    except OSError as error:
-        raise WorkplaceError(f"{where} cannot be read: {error.strerror or error}") from None
-    if len(data) > MAX_PROMPT_BYTES:
-        raise WorkplaceError(f"{where} has {len(data) / 1e6:.1f} MB; claude takes {MAX_PROMPT_BYTES / 1e6:.0f} MB")
+    except (OSError, ValueError) as error:
+        raise WorkplaceError(f"{where} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     text = data.decode("utf-8", "replace")
     if not text.strip():
         raise WorkplaceError(f"{where} is empty")

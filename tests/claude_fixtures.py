@@ -23,6 +23,8 @@ from ccs.flows.claude.stop import Stop
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 KEY = "sk-ant-made-up-0123456789"
+PATIENCE = (2, 10, 60)
+"""Seconds that a test gives claude before it is stopped: the next ones when it did not come far enough."""
 
 
 def bundled_claude() -> str:

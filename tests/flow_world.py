@@ -5,12 +5,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import pytest
 from claude_fixtures import bundled_claude
 from fake_anthropic import FakeApi, marker
+from node_world import ENDED, PATIENCE, until
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort
@@ -46,24 +47,23 @@ class Server:
 
     def task_runs(self, state: State[Any]) -> dict[str, dict[str, Any]]:
         """Task runs by name; they reach the database through the event stream, a moment later."""
-        found: list[dict[str, Any]] = []
-        for _ in range(100):
-            found = self.post("/task_runs/filter", flow_runs={"id": {"any_": [run_id(state)]}})
-            if found and all(r["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED") for r in found):
-                break
-            time.sleep(0.1)
-        return {r["name"]: r for r in found}
+        asked = {"id": {"any_": [run_id(state)]}}
+
+        def ended() -> list[dict[str, Any]] | Literal[False]:
+            found = self.post("/task_runs/filter", flow_runs=asked)
+            return bool(found) and all(r["state"]["type"] in ENDED for r in found) and found
+
+        return {r["name"]: r for r in until(ended, "all its task runs have ended")}
 
     def logs(self, state: State[Any], until: str) -> str:
         """The run's log, waited for until it holds the text."""
-        text = ""
-        for _ in range(100):
+        text, deadline = "", time.monotonic() + PATIENCE
+        while until not in text:
+            assert time.monotonic() < deadline, f"{until!r} is not in the log:\n{text}"
             lines = self.post("/logs/filter", logs={"flow_run_id": {"any_": [run_id(state)]}}, sort="TIMESTAMP_ASC")
             text = "\n".join(line["message"] for line in lines)
-            if until in text:
-                return text
-            time.sleep(0.1)
-        raise AssertionError(f"{until!r} is not in the log:\n{text}")
+            time.sleep(0.05)
+        return text
 
 
 def run_id(state: State[Any]) -> str:

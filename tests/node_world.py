@@ -16,7 +16,9 @@ from prefect_server import clean_environment, client
 
 from ccs.deployments import sweep
 
-PATIENCE = 60.0
+PATIENCE = 180.0
+"""Seconds until what has not come will not come, also on a machine that has much else to do."""
+
 T = TypeVar("T")
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 POOL_TEMPLATE = Path(__file__).parent.parent / "deployments" / "pool.json"

@@ -46,7 +46,7 @@ def live_node(ccs: Cli, name: str = "n1", pool: str = "ccs") -> None:
 
 def newest(ccs: Cli, job: str) -> str:
     """The id of the latest run of a job, once there is one."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         said = ccs("runs", "list", "--job", job)
         if said.code == 0 and (runs := said.json["runs"]):

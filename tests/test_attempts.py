@@ -396,6 +396,15 @@ def test_a_budget_that_is_spent_is_named(
     assert row["detail"].startswith(f"{whose} allowed this attempt $0.0200, and $0.0"), row["detail"]
 
 
+def test_a_cost_that_nobody_knows_counts_as_what_was_reserved_and_the_log_says_so(
+    server: Server, profile: str, repository: Path
+) -> None:
+    work = task("a", {"text": "hello", "deltas": 3, "hang": "mid"}, attempt_budget_usd=0.5, idle_timeout=2)
+    state = run(profile, repository, work)
+    assert server.rows(state)[0]["verdict"] == "timeout_idle"
+    assert server.logs(state, until="is not known: the $0.5000 reserved for it count as spent")
+
+
 def test_a_refused_key_costs_nothing_of_a_budget(server: Server, profile: str, repository: Path) -> None:
     block = Profile.load(profile)
     assert isinstance(block, Profile)

@@ -265,9 +265,12 @@ def test_processes_killed_in_the_middle_do_not_let_others_pass_the_limit(world: 
         for run in runs
     ]
     spent_by_all: list[float] = []
-    for child, run in zip(children[:2], runs, strict=False):  # each has spent something when it is killed
+    for child, run in zip(children[:2], runs, strict=False):
         assert child.stdout
-        spent_by_all.append(float(child.stdout.readline()))
+        if (
+            line := child.stdout.readline()
+        ):  # it has spent something; or else the others were so fast that nothing is left
+            spent_by_all.append(float(line))
         child.kill()
         world.ask("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CRASHED"}, "force": True})
     for child in children:

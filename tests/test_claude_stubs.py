@@ -8,7 +8,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from claude_fixtures import INIT, RESULT, SAID, Bench, printing, processes_with, stub
+from claude_fixtures import INIT, PATIENCE, RESULT, SAID, Bench, printing, processes_with, stub
 
 from ccs.blocks.redact import Redactor
 from ccs.flows.claude.events import Event, Init, Noise, Notice, Said
@@ -70,10 +70,14 @@ def test_a_process_that_hangs_at_once_is_stopped(bench: Bench, then: str) -> Non
 
 def test_standard_error_is_no_sign_of_life(bench: Bench) -> None:
     bench.executable = stub(bench.folder, printing([], "while True: sys.stderr.write('x' * 999 + '\\n')"))
-    report = bench.run("hi", first_output_timeout=1.5)
-    assert report.verdict.reason is Reason.TIMEOUT_FIRST_OUTPUT
+    for seconds in PATIENCE:
+        report = bench.run("hi", first_output_timeout=seconds)
+        assert report.verdict.reason is Reason.TIMEOUT_FIRST_OUTPUT
+        if report.stderr and report.stderr.stat().st_size > 1_000_000:
+            break
+        bench.events.clear()
     assert report.stderr is not None
-    assert 1_000_000 < report.stderr.stat().st_size < 20_000_000
+    assert 1_000_000 < report.stderr.stat().st_size < 60_000_000
     assert stat.S_IMODE(report.stderr.stat().st_mode) == 0o600
     noise = [event for event in bench.events if isinstance(event, Noise)]
     assert len(noise) == MAX_NOISE
@@ -97,7 +101,7 @@ def test_a_lingering_process_may_still_bring_another_result(bench: Bench) -> Non
 
 def test_the_time_is_over_while_a_finished_process_lingers(bench: Bench) -> None:
     bench.executable = stub(bench.folder, printing([INIT, SAID, RESULT], SLEEP))
-    assert bench.run("hi", timeout=1).verdict.ok
+    assert any(bench.run("hi", timeout=seconds).verdict.ok for seconds in PATIENCE)
 
 
 def test_a_result_after_the_stop_does_not_count(bench: Bench) -> None:

@@ -121,6 +121,14 @@ def test_root_is_warned_of_tasks_that_claude_would_refuse(ccs: Cli) -> None:
     assert "you are root" in checked(ccs)[1]["root"]["what"]
 
 
+def test_claude_is_found_where_a_node_would_find_it(claude: str, tmp_path: Path) -> None:
+    place = tmp_path / ".bun" / "bin"
+    place.mkdir(parents=True)
+    Path(claude).rename(place / "claude")
+    settings = Settings({"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "CCS_HOME": str(tmp_path)})
+    assert machine.claude(settings) == str(place / "claude")
+
+
 def test_a_claude_that_does_not_run_is_no_claude(tmp_path: Path) -> None:
     broken = tmp_path / "claude"
     broken.write_text("#!/bin/sh\nexit 3\n")

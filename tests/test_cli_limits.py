@@ -204,7 +204,7 @@ def test_waiting_for_a_run_goes_on_while_the_run_waits(ccs: Cli, job: str) -> No
     waiting(ccs, run)
     assert "(in 2h) and then goes on" in reads(child, "the run waits until ")
     ended(ccs, run, "FAILED", verdict="usage_limit")
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate(timeout=120)
     assert child.returncode == 75, err
     assert json.loads(out)["tasks"][0]["verdict"] == "usage_limit"
     assert "the run waits" not in err  # once
@@ -220,7 +220,7 @@ def test_a_followed_log_goes_on_while_the_run_waits(ccs: Cli, job: str) -> None:
     line = {"name": "prefect.flow_runs", "level": 20, "message": "on it", "timestamp": datetime.now(UTC).isoformat()}
     assert ccs.ask("POST", "/logs/", [{**line, "flow_run_id": run}]).status_code == 201
     ended(ccs, run, "COMPLETED")
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate(timeout=120)
     assert child.returncode == 0, err
     assert out.endswith(" on it\n")
 

@@ -110,23 +110,29 @@ def test_a_lock_of_a_process_of_this_machine_that_is_gone_is_broken_at_once(api:
     assert time.monotonic() - began < lock.LIFETIME / 2
 
 
-def test_who_must_wait_is_told_for_whom(api: Api, server_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_must_wait_is_told_for_whom(api: Api, server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     other = Api(Settings({"PREFECT_API_URL": server_url}))
-    entered = threading.Event()
+    entered, told = threading.Event(), threading.Event()
+    said: list[str] = []
 
     def hold() -> None:
         with lock.held(other, "busy", "job 'x'"):
             entered.set()
-            time.sleep(4)
+            told.wait(120)
 
+    def hear(text: str) -> None:
+        said.append(text)
+        told.set()
+
+    monkeypatch.setattr(lock, "say", hear)
     holder = threading.Thread(target=hold)
     holder.start()
-    entered.wait(30)
+    assert entered.wait(120)
     with lock.held(api, "busy", "job 'x'"):
         pass
     holder.join()
     other.close()
-    assert "to finish changing job 'x'" in capsys.readouterr().err
+    assert len(said) == 1 and said[0].endswith("to finish changing job 'x' …")
 
 
 def test_a_holder_whose_lock_was_taken_writes_nothing(api: Api) -> None:

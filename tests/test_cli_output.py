@@ -72,7 +72,7 @@ def on_terminal(columns: int, show: str = SHOW, **env: str) -> str:
             break
         said += chunk
     os.close(leader)
-    assert child.wait(30) == 0
+    assert child.wait(120) == 0
     return said.decode()
 
 

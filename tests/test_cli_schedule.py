@@ -66,9 +66,16 @@ def test_durations_are_written_as_people_say_them(text: str, seconds: int) -> No
     assert schedule.seconds(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "m", "-5m", "1.5h", "5 minutes", "5x"])
+@pytest.mark.parametrize("text", ["", "m", "-5m", "1.5h", "5 minutes", "5x", "9" * 5000])
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
+        schedule.seconds(text)
+
+
+@pytest.mark.parametrize("text", ["36501d", "9" * 90 + "w"])
+def test_a_duration_of_more_than_a_life_is_refused(text: str) -> None:
+    assert schedule.seconds("36500d") == schedule.LONGEST
+    with pytest.raises(ValueError, match="longer than a hundred years"):
         schedule.seconds(text)
 
 

@@ -4,10 +4,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cli_world import Cli
 
 from ccs.cli import prefect_profile
 from ccs.cli.errors import RequestError
-from ccs.cli.settings import DEFAULT_API_URL, Settings
+from ccs.cli.settings import DEFAULT_API_URL, Settings, expanded
 
 PROFILES = """\
 # mine
@@ -124,3 +125,20 @@ def test_a_file_of_another_form_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="not changed here"):
         written(tmp_path, before)
     assert (tmp_path / "profiles.toml").read_text() == before
+
+
+def test_a_path_of_a_user_that_is_not_here_is_one_sentence(tmp_path: Path) -> None:
+    ccs = Cli({"PREFECT_API_URL": "http://127.0.0.1:9/api", "CCS_HOME": str(tmp_path), "HOME": str(tmp_path)})
+    path = "~no-such-user/x"
+    for line in (
+        ("jobs", "create", "--name", "a", "-C", path),
+        ("jobs", "import", path),
+        ("cost", "--plot", f"{path}.png"),
+        ("worktrees", "list", "-C", path),
+        ("import-legacy", path),
+        ("tasks", "create", "--job", "a", "--name", "b", "--prompt", "c", "--output-schema", path),
+        ("up", "-d", "--claude", path),
+    ):
+        said = ccs(*line)
+        assert (said.code, "of a user that is not on this machine" in said.err) == (1, True), (line, said)
+    assert expanded("~/x") == Path.home() / "x"

@@ -63,3 +63,9 @@ def test_the_options_of_every_command_stand_in_front_of_it_too(server_url: str) 
     assert (said.code, "POST /deployments/paginate 200" in said.err) == (0, True), said
     assert not said.out.startswith("{")
     assert ccs("debug", "options", "-t").out.startswith("COMMAND")
+
+
+@pytest.mark.parametrize("noun", ["jobs", "runs", "debug"])
+def test_the_list_of_the_verbs_of_a_noun_has_whole_sentences(noun: str) -> None:
+    listed = Cli({}).ok(noun, "--help").out.partition("Commands:")[2]
+    assert listed and "..." not in listed

@@ -129,7 +129,7 @@ def test_a_process_is_known_by_its_birth_and_gone_when_it_ends(tmp_path: Path) -
     again = Process.load(tmp_path / "p.json")
     assert again.alive
     again.signal(signal.SIGTERM)
-    assert again.wait(30)
+    assert again.wait(120)
     assert not process.alive
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Machine:
         return json.loads(self.type(*command))
 
 
-def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
+def until(holds: Callable[[], Any], seconds: float = 180) -> Any:
     """What `holds` gives, as soon as it is true."""
     end = time.monotonic() + seconds
     while not (found := holds()):
@@ -176,12 +177,14 @@ def test_cancelling_from_prefect_kills_everything_the_run_started(machine: Machi
     until(lambda: len(processes_with(mark)) >= 3)
     machine.type("prefect", "flow-run", "cancel", run)
     ended = until(lambda: [r for r in [machine.json("ccs", "runs", "get", run)] if r["status"] == "Cancelled"])[0]
-    until(lambda: not processes_with(mark), 20)
+    until(lambda: not processes_with(mark))
     assert [t["verdict"] for t in ended["tasks"]] == ["cancelled"]
 
 
 def title(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text().strip()
+    with suppress(OSError):  # it has ended meanwhile
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def parent(pid: int) -> int:
@@ -204,7 +207,7 @@ def test_nothing_survives_whatever_is_killed(machine: Machine, victim: str, stat
     guard = parent(claude)
     os.kill({"claude": claude, "guard": guard, "run": parent(guard)}[victim], 9)
     until(lambda: machine.json("ccs", "runs", "get", run)["status"] == status)
-    until(lambda: not processes_with(mark), 20)
+    until(lambda: not processes_with(mark))
     (row,) = machine.json("ccs", "runs", "get", run)["tasks"]
     assert (row["attempts"], row["cost_is_partial"]) == (1, True)
 
@@ -222,8 +225,9 @@ def test_no_secret_is_anywhere_but_in_claudes_environment(machine: Machine) -> N
     spellings = [form.encode() for secret in (KEY, SECRET) for form in (secret, json.dumps(secret)[1:-1])]
     for folder in (machine.home / ".prefect", machine.home / ".ccs"):
         for path in (p for p in folder.rglob("*") if p.is_file()):
-            data = path.read_bytes()
-            assert not [s for s in spellings if s in data], path
+            with suppress(FileNotFoundError):  # the server makes files and takes them away
+                data = path.read_bytes()
+                assert not [s for s in spellings if s in data], path
     shown = machine.type("ccs", "profiles", "get", "anthropic") + machine.type("ccs", "runs", "logs", ended["id"])
     assert not [s for s in spellings if s.decode() in shown]
 

@@ -89,9 +89,12 @@ def test_a_hook_that_hangs_is_ended(repo: Path, tmp_path: Path) -> None:
     hook(repo, "pre-commit", f"sleep 1000 & echo $! > '{tmp_path / 'pid'}'; wait")
     snapshot = Snapshot.take(repo)
     write(repo, **{"a.txt": "two\n"})
-    with pytest.raises(GitError, match="a hook hangs, or the program that signs"):
-        commit(snapshot, ORIGIN, timeout=3)
-    assert status(repo) == " M a.txt"
+    for seconds in (3, 30):  # the hook has to come so far on a busy machine, too
+        with pytest.raises(GitError, match="a hook hangs, or the program that signs"):
+            commit(snapshot, ORIGIN, timeout=seconds)
+        assert status(repo) == " M a.txt"
+        if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
+            break
     state = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
     assert not state.exists() or state.read_text().split()[2] == "Z"
 

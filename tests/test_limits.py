@@ -70,7 +70,7 @@ def all_at_once(acts: Sequence[Callable[[], T]]) -> list[T]:
     barrier = threading.Barrier(len(acts))
 
     def run(act: Callable[[], T]) -> T:
-        barrier.wait(30)
+        barrier.wait(120)
         return act()
 
     with ThreadPoolExecutor(len(acts)) as threads:

@@ -28,8 +28,9 @@ def begin_breed(world: World, name: str, seconds: float = 600) -> tuple[str, lis
 
 def test_a_signal_drains_even_where_interrupts_were_ignored(world: World) -> None:
     with world.node("drainer", ignoring_interrupts=True) as node:
-        run = begin_stay(world, "stayed", 3)
+        run = begin_stay(world, "stayed", 8)
         node.send(signal.SIGTERM)
+        until(lambda: "draining" in node.text(), "draining")
         late = world.start("stay", out=str(world.folder / "late"), seconds=0)
         assert node.ends() == 0
         assert world.state(run)["type"] == "COMPLETED"

@@ -101,3 +101,8 @@ def test_a_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "x").write_text("content")
     shared_place("~").put("a", tmp_path / "x")
     assert (tmp_path / "a").read_text() == "content"
+
+
+def test_a_folder_of_a_user_that_is_not_there_does_not_exist() -> None:
+    with pytest.raises(PlaceError, match="~no-such-user/share does not exist on this node"):
+        shared_place("~no-such-user/share").read("x")

@@ -37,7 +37,7 @@ def judge(facts: Facts, ending: Ending, request: Request) -> Verdict:
     if ending.halt != "cancelled" and is_unknown_command(facts, request):  # even if it ended before we could stop it
         return Verdict(Reason.SPAWN, _unknown_command(facts, request))
     if ending.halt and ending.halt != "lingering":
-        return _halted(ending.halt, ending.tool, facts, request)
+        return _halted(ending.halt, ending.tool, request)
     if facts.result is None or facts.turn_open:
         return _without_result(facts, ending, request)
     if is_session_lost(facts, request):
@@ -56,7 +56,7 @@ def judge(facts: Facts, ending: Ending, request: Request) -> Verdict:
     return verdict
 
 
-def _halted(halt: Halt, running: str | None, facts: Facts, request: Request) -> Verdict:
+def _halted(halt: Halt, running: str | None, request: Request) -> Verdict:
     tool = f" while the tool {running} ran" if running else ""
     match halt:
         case "cancelled":

@@ -64,7 +64,6 @@ class GuardedProcess:
         cwd: Path,
         environment: Mapping[str, str],
         session_id: str,
-        grace: float = GRACE,
     ) -> None:
         self._session_id = session_id
         self._said = b""
@@ -77,7 +76,7 @@ class GuardedProcess:
         try:
             with theirs, _file_with(prompt) as stdin:
                 self._guard = subprocess.Popen(
-                    [sys.executable, "-I", "-S", _GUARD, str(theirs.fileno()), str(grace), *argv],
+                    [sys.executable, "-I", "-S", _GUARD, str(theirs.fileno()), str(GRACE), *argv],
                     stdin=stdin,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,

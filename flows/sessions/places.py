@@ -34,7 +34,7 @@ def shared_place(address: str) -> Place:
     if address.startswith("s3://"):
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         return Bucket(bucket, prefix.strip("/"))
-    return Folder(Path(address).expanduser(), must_exist=True)
+    return Folder(Path(os.path.expanduser(address)), must_exist=True)  # noqa: PTH111  pathlib raises for ~nobody
 
 
 class Folder:
