@@ -115,16 +115,15 @@ def table(rows: Sequence[Row], columns: Columns) -> str:
     """Rows as a table that fits the terminal."""
     from shutil import get_terminal_size
 
+    from tabulate import tabulate
+
     cells = [list(columns), *([_cell(c(r) if callable(c) else r.get(c)) for c in columns.values()] for r in rows)]
     on_terminal = is_terminal(sys.stdout)
     if on_terminal:
         cells = _fitted(cells, get_terminal_size().columns)
     paint = _coloured if on_terminal and not os.environ.get("NO_COLOR") else str
-    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(paint(cell) + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    )
+    drawn = tabulate([list(map(paint, row)) for row in cells], tablefmt="plain", disable_numparse=True)
+    return "\n".join(line.rstrip() for line in drawn.splitlines())
 
 
 def fields(pairs: Mapping[str, object]) -> str:
@@ -228,9 +227,9 @@ def _width(text: str) -> int:
     """The columns of a terminal that a text takes: two for a Chinese letter or an emoji, none for an accent."""
     if text.isascii():
         return len(text)
-    from unicodedata import combining, east_asian_width
+    from wcwidth import wcswidth
 
-    return sum(0 if combining(c) or c in "\ufe0f\u200d" else 1 + (east_asian_width(c) in "WF") for c in text)
+    return wcswidth(text)
 
 
 def _coloured(cell: str) -> str:
