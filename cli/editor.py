@@ -6,17 +6,19 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccs.cli.api import Json
-from ccs.cli.errors import RequestError
+from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.output import say
 
 if TYPE_CHECKING:
     import yaml
 
 _HEAD = "# job {}: what is not named here has its default. An empty file changes nothing.\n"
+_KEPT = "your text is kept in {}"
 
 
 def text_of(spec: Json) -> str:
@@ -60,15 +62,18 @@ def parsed(text: str) -> Json:
     return editing.dump(editing.checked(spec))
 
 
-def change(spec: Json) -> Json | None:
-    """The spec after the user edited it; None when it stayed the same. RequestError when it was left with mistakes."""
+def change(spec: Json, store: Callable[[Json], object]) -> bool:
+    """Have the user edit a spec, and `store` it; False when it stayed the same.
+
+    RequestError when it was left with mistakes. Whatever keeps it from being stored, the user's text is kept.
+    """
     file, before = _file(), text_of(spec)
     text = before
     while True:
         text = _edited(text, str(spec["name"]), file)
         if not any(line.strip() and not line.startswith("#") for line in text.splitlines()):
             file.unlink()
-            return None
+            return False
         try:
             after = parsed(text)
             if after["name"] != spec["name"]:
@@ -76,18 +81,25 @@ def change(spec: Json) -> Json | None:
             break
         except RequestError as error:
             if not _wants_another_try(error):
-                raise RequestError(f"{error}\n     nothing was changed", f"your text is kept in {file}") from error
+                raise RequestError(f"{error}\n     nothing was changed", _KEPT.format(file)) from error
+    if is_new := after != parsed(before):
+        _show_difference(before, text_of(after))
+        try:
+            store(after)
+        except CcsError as error:
+            error.hint = f"{error.hint}; {_KEPT.format(file)}".removeprefix("; ")
+            raise
     file.unlink()
-    if after == parsed(before):
-        return None
-    _show_difference(before, text_of(after))
-    return after
+    return is_new
 
 
 def _edited(text: str, name: str, file: Path) -> str:
     """The text after the user's editor, which works on `file`; RequestError when the editor fails."""
     file.write_text(text if text.startswith("#") else _HEAD.format(name) + text, encoding="utf-8")
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    if not named and not sys.stdin.isatty():
+        file.unlink()
+        raise RequestError("there is no terminal to edit in; nothing was changed", "set EDITOR to a program that edits")
     try:
         command = shlex.split(named) or ["vi"]
         code = subprocess.run([*command, str(file)], check=False).returncode

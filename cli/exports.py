@@ -83,7 +83,8 @@ def load(source: str) -> Any:
         json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair could not be sent
         return data
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"{source} is not JSON: {error}", _UNWRITTEN) from error
+        name = "standard input" if source == "-" else source
+        raise RequestError(f"{name} is not JSON: {error}", _UNWRITTEN) from error
 
 
 def read(data: Any, report: Report, names: Mapping[str, str]) -> Draft:

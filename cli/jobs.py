@@ -153,12 +153,14 @@ def edit(job: JobRef) -> None:
     api = Session.api()
     found = lookup.job(api, job)
     before = editing.spec_of(found)
-    after = editor.change(before)
-    if after is None:
+
+    def store(after: Json) -> None:
+        editing.require_profiles(api, after)
+        editing.edit(api, found, lambda spec: editing.replace(spec, before, after))
+
+    if not editor.change(before, store):
         say("nothing was changed")
         return
-    editing.require_profiles(api, after)
-    editing.edit(api, found, lambda spec: editing.replace(spec, before, after))
     show_one(_whole(api.job(found["id"])), _text)
 
 

@@ -70,6 +70,7 @@ def _root(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; its exit code. The console script exits with it."""
     Session.reset()
+    _have_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -82,6 +83,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         Session.close()
     return code
+
+
+def _have_streams() -> None:
+    """Open what was closed when this process was started (`>&-`): Python has None in its place."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
 
 
 def _run(argv: list[str]) -> int:
@@ -106,6 +114,8 @@ def _outcome(argv: list[str]) -> int:
         result = command.main(args=argv, prog_name="ccs", standalone_mode=False)
     except (ReaderGoneError, BrokenPipeError):
         raise
+    except SystemExit:  # how typer ends when nobody reads the help any more
+        raise ReaderGoneError from None
     except typer.Exit as end:
         return end.exit_code
     except (typer.Abort, KeyboardInterrupt):
@@ -119,6 +129,9 @@ def _outcome(argv: list[str]) -> int:
             return _tell(str(error), error.hint, error.exit_code)
         if hasattr(error, "format_message"):  # a usage error of click, wherever typer keeps click
             return _usage(error)
+        if isinstance(error, OSError):
+            where = f": {error.filename}" if error.filename else ""
+            return _tell(f"this machine refused{where}: {error.strerror or error}", "see to that, then try again", 1)
         if Session.answered() and isinstance(error, _NONSENSE):
             what = f"the server's answer makes no sense here ({type(error).__name__}: {error})"
             return _tell(what, f"is {Session.settings().api_url} the API of a Prefect 3 server?", 2)

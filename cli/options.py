@@ -91,7 +91,13 @@ def source_text(text: str | None, option: str) -> str | None:
         return text
     if sys.stdin.isatty():
         say(f"{option} -: type the text, end with Ctrl-D")
-    return sys.stdin.buffer.read(20_000_000).decode("utf-8", "replace")
+    from ccs.cli.errors import RequestError
+
+    try:
+        return sys.stdin.buffer.read(20_000_000).decode()
+    except UnicodeDecodeError as error:
+        what = f"{option} -: standard input is not text in UTF-8 (byte {error.start + 1})"
+        raise RequestError(what, "convert it, such as with iconv; nothing was changed") from error
 
 
 def given(**options: Any) -> dict[str, Any]:

@@ -25,7 +25,16 @@ def stop(api: Api, run: Json, force: bool = False) -> Json:
     at_once = force or run["state_type"] in ("SCHEDULED", "PAUSED")
     kind, name = ("CANCELLED", "Cancelled") if at_once else ("CANCELLING", "Cancelling")
     api.set_state(identity, kind, name, "Stopped with ccs")
-    until = time.monotonic() + PATIENCE
+    try:
+        return _ended(api, run)
+    except KeyboardInterrupt:
+        say(f"stopped waiting; run {run['name']} has been asked to end: ccs runs get {run['name']}")
+        raise
+
+
+def _ended(api: Api, run: Json) -> Json:
+    """The run, once it has ended."""
+    until, identity = time.monotonic() + PATIENCE, str(run["id"])
     while (now := api.run(identity))["state_type"] not in views.ENDED:
         if time.monotonic() > until:
             raise ServerError(

@@ -57,6 +57,14 @@ def down(
     now: Annotated[bool, typer.Option("--now", help="End the runs under way; do not wait for them.")] = False,
 ) -> None:
     """Stop the nodes, once their runs have finished, and the server that `ccs up` started."""
+    try:
+        _stop(now)
+    except KeyboardInterrupt:
+        say("stopped waiting; a node that was asked to stop does so, the rest goes on: ccs down")
+        raise
+
+
+def _stop(now: bool) -> None:
     settings = Session.settings()
     with embedded.alone(settings.home):
         own, nodes = embedded.server(settings.home), embedded.nodes(settings.home)
@@ -99,6 +107,6 @@ def _leave() -> None:
     """Stop everything; a second Ctrl-C ends the runs under way."""
     say("")
     try:
-        down(now=False)
+        _stop(now=False)
     except KeyboardInterrupt:
-        down(now=True)
+        _stop(now=True)

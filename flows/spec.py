@@ -68,6 +68,13 @@ class Permissions(StrEnum):
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+    @model_validator(mode="after")
+    def _no_nul(self) -> Self:
+        for name, value in self:
+            if any(isinstance(text, str) and "\0" in text for text in (value if isinstance(value, list) else [value])):
+                raise ValueError(f"{name} holds a NUL character, which no command line and no PostgreSQL takes")
+        return self
+
 
 class Worktree(_Spec):
     """A git worktree of the job's own, in the folder trees/ of the repository."""

@@ -1,10 +1,12 @@
 """Jobs and tasks on a real server: created, shown, changed, deleted; and what bad input gets."""
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import Cli
+from cli_world import CCS, Cli
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,16 @@ def test_a_prompt_may_look_like_anything(ccs: Cli, prompt: str) -> None:
     arguments = ("tasks", "create", "--job", "prompts", "--name", name, "--prompt", prompt)
     task = ccs.ok(*arguments, stdin="from stdin").json
     assert task["prompt"] == ("from stdin" if prompt == "-" else prompt)
+
+
+def test_a_prompt_that_is_no_text_is_refused_and_not_repaired(ccs: Cli) -> None:
+    ccs("jobs", "create", "--name", "prompts")
+    command = f"printf 'caf\\351' | {CCS} tasks create --job prompts --name latin --prompt -"
+    child = subprocess.run(
+        ["sh", "-c", command], env={**os.environ, **ccs.env}, capture_output=True, text=True, check=False
+    )
+    assert child.returncode == 1
+    assert "--prompt -: standard input is not text in UTF-8 (byte 4)" in child.stderr
 
 
 def test_tasks_are_found_by_path_name_and_beginning_of_the_id(ccs: Cli) -> None:

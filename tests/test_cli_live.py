@@ -133,6 +133,8 @@ def test_an_editor_that_fails_or_is_missing_changes_nothing(ccs: Cli, job: str) 
     for named in ("/no/such/editor", "vi 'unclosed"):
         said = ccs.process("jobs", "edit", job, EDITOR=named)
         assert (said.code, f"the editor {named} cannot be started" in said.err) == (1, True), said
+    said = ccs.process("jobs", "edit", job, EDITOR="", VISUAL="")
+    assert (said.code, "there is no terminal to edit in" in said.err) == (1, True)
 
 
 @pytest.mark.parametrize("script", ["rm $1", "printf '\\351' > $1"])
@@ -149,6 +151,9 @@ def test_a_change_by_somebody_else_is_not_overwritten(ccs: Cli, job: str, tmp_pa
     assert said.code == 1
     assert "somebody else" in said.err
     assert ccs.ok("jobs", "get", job).json["tasks"][0]["prompt"] == "first line"
+    kept = Path(said.err.rpartition("your text is kept in ")[2].strip())
+    assert "second line" in kept.read_text()
+    kept.unlink()
 
 
 @pytest.mark.parametrize(

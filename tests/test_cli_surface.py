@@ -1,12 +1,14 @@
 """What is promised of every command there is: an example, the forms of output, a rehearsal where it writes."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from cli_world import Cli
+from cli_world import CCS, Cli
 
 from ccs.cli.main import app
 
@@ -69,3 +71,33 @@ def test_the_options_of_every_command_stand_in_front_of_it_too(server_url: str) 
 def test_the_list_of_the_verbs_of_a_noun_has_whole_sentences(noun: str) -> None:
     listed = Cli({}).ok(noun, "--help").out.partition("Commands:")[2]
     assert listed and "..." not in listed
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        ("{} jobs list >&-", 0, ""),
+        ("{} jobs list 2>&-", 0, ""),
+        ("{} jobs get none-such >&-", 1, "there is no job 'none-such'"),
+        ("{} jobs delete {} <&-", 1, "not done without being asked"),
+        ("{} jobs list > /dev/full", 1, "this machine refused: No space left on device"),
+        ("{} --help > /dev/full", 1, "this machine refused: No space left on device"),
+        ("{} --help | true", 0, ""),
+        ("{} jobs --help | true", 0, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full_give_no_traceback(server_url: str, line: str, code: int, says: str) -> None:
+    ccs = Cli({"PREFECT_API_URL": server_url}).provisioned()
+    ccs("jobs", "create", "--name", "streams")
+    child = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line.format(CCS, "streams")],
+        env={**os.environ, **ccs.env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert child.returncode == code, child
+    assert says in child.stderr if says else not child.stderr
+    assert "Traceback" not in child.stderr
+    assert len(child.stderr.splitlines()) <= 2

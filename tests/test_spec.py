@@ -47,6 +47,8 @@ def test_the_documented_defaults_hold() -> None:
         (task(permissions="everything"), ("tasks", 0, "permissions"), "'acceptEdits'"),
         (task(id="7"), ("tasks", 0, "id"), "pattern"),
         (task(budget_usd=-1), ("tasks", 0, "budget_usd"), "greater than 0"),
+        (task(append_system_prompt="a\0b"), ("tasks", 0), "append_system_prompt holds a NUL character"),
+        (spec(tags=["a", "b\0"]), (), "tags holds a NUL character"),
         (spec(tasks=[{"name": "a", "prompt": "x"}, {"name": "a", "prompt": "y"}]), (), "two tasks have the name 'a'"),
     ],
 )
