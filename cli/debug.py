@@ -145,7 +145,8 @@ def _variable(name: str, variable: Json, is_missing: bool) -> Json:
 
 def _settings() -> Json:
     settings = Session.settings()
-    login = "PREFECT_API_AUTH_STRING" if settings.value("PREFECT_API_AUTH_STRING") else "PREFECT_API_KEY"
+    names = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
+    login = next((name for name in names if settings.value(name)), "in the address or a header")
     return {
         "api_url": settings.api_url,
         "api_url_from": settings.origin,

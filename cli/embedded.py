@@ -96,7 +96,7 @@ def _start_server(settings: Settings, own: Process, port: int | None) -> str:
     url = _url(chosen)
     say(f"server: starting at {url} (log: {own.log}) …")
     command = [sys.executable, "-m", "ccs.deployments.server", "--host", "127.0.0.1", "--port", str(chosen)]
-    own.start(command, {**SERVER_DEFAULTS, **settings.env, "PREFECT_API_URL": url}, {"url": url})
+    own.start(command, {**SERVER_DEFAULTS, **_env(settings), "PREFECT_API_URL": url}, {"url": url})
     return url
 
 
@@ -114,13 +114,22 @@ def ensure_node(settings: Settings, url: str, pool: str, name: str, limit: int |
         say(f"node: {name} runs already")
         return node
     say(f"node: starting {name} for pool {pool!r} (log: {node.log}) …")
-    env = {**settings.env, "PREFECT_API_URL": url, **({"CCS_CLAUDE": claude} if claude else {})}
+    env = {**_env(settings), "PREFECT_API_URL": settings.address_of(url), **({"CCS_CLAUDE": claude} if claude else {})}
     limited = ["--limit", str(limit)] if limit else []
     begin = node.log_size()
     node.start([sys.executable, "-m", "ccs.deployments.node", "--pool", pool, "--name", name, *limited], env, facts)
     _wait_for(lambda: _says_ready(node, begin), node, f"node {name} did not get ready")
     _wait_for(lambda: _with_api(settings, url, lambda api: _is_known(api, pool, name)), node, f"node {name} is unknown")
     return node
+
+
+def _env(settings: Settings) -> dict[str, str]:
+    """The environment of server and node: where it names a proxy, none that leads to this machine itself."""
+    if not any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in settings.env):
+        return dict(settings.env)
+    given = settings.env.get("no_proxy") or settings.env.get("NO_PROXY") or ""
+    none = f"{given},127.0.0.1,localhost,::1".lstrip(",")
+    return {**settings.env, "no_proxy": none, "NO_PROXY": none}
 
 
 def stop_node(node: Process, settings: Settings, now: bool) -> None:
@@ -169,7 +178,7 @@ def _wait_for(condition: Callable[[], bool], process: Process, what: str) -> Non
 
 
 def _with_api(settings: Settings, url: str, ask: Callable[[Api], T]) -> T:
-    api = Api(Settings(settings.env, url))
+    api = Api(settings.at(url))
     try:
         return ask(api)
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ccs.cli.findings import Finding, fail, info, ok, warn
-from ccs.cli.settings import Settings, expanded
+from ccs.cli.settings import Settings, expanded, split_login
 from ccs.flows.claude.executable import INSTALL, ExecutableNotFound, find_executable
 
 _LOW, _FULL = 2_000_000_000, 200_000_000
@@ -80,7 +80,7 @@ def _disk(home: Path) -> Finding:
 
 def _prefect(settings: Settings) -> Iterator[Finding]:
     name, path = settings.active_profile, settings.profiles_path
-    other = settings.env.get("PREFECT_API_URL") or settings.profile.get("PREFECT_API_URL", "")
+    other, _ = split_login(settings.env.get("PREFECT_API_URL") or settings.profile.get("PREFECT_API_URL", ""))
     if other.rstrip("/") != settings.api_url and settings.configured:
         yield warn(
             "prefect", f"ccs uses {settings.api_url} ({settings.origin}), plain prefect {other or 'no server'}",

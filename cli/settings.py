@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ccs.cli.errors import RequestError
 
@@ -23,19 +23,33 @@ class Settings:
 
     @property
     def api_url(self) -> str:
-        """The address of the Prefect API, without a slash at the end; RequestError when it is none."""
-        url = (self._api_url[0] or DEFAULT_API_URL).rstrip("/")
+        """The address of the Prefect API, without a slash at the end and a login; RequestError when it is none."""
+        return self._address[0]
+
+    @cached_property
+    def _address(self) -> tuple[str, str]:
+        """The address without its login, and the login in it, such as user:password."""
+        url = (self._api_url[0].strip() or DEFAULT_API_URL).rstrip("/")
+        plain, login = split_login(url)
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(plain)
             good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
         except ValueError:
             good = False
         if not good:
             raise RequestError(
-                f"the server's address {url!r} ({self.origin}) is not an http or https address",
+                f"the server's address {plain!r} ({self.origin}) is not an http or https address",
                 f"give it like {DEFAULT_API_URL}",
             )
-        return url
+        return plain, login
+
+    def at(self, url: str) -> "Settings":
+        """The same for the server at this address."""
+        return self if url == self.api_url else Settings(self.env, url)
+
+    def address_of(self, url: str) -> str:
+        """The address that another program of this machine needs for it: with the login that was given in it."""
+        return self._api_url[0].strip() if self._address[1] and url == self.api_url else url
 
     @property
     def configured(self) -> bool:
@@ -66,6 +80,8 @@ class Settings:
     @property
     def headers(self) -> dict[str, str]:
         """What a request carries to log in."""
+        from base64 import b64encode
+
         headers: dict[str, str] = {}
         if custom := self.value("PREFECT_CLIENT_CUSTOM_HEADERS"):
             try:
@@ -73,11 +89,16 @@ class Settings:
             except (ValueError, AttributeError) as error:
                 raise RequestError("PREFECT_CLIENT_CUSTOM_HEADERS is not a JSON object") from error
         if auth := self.value("PREFECT_API_AUTH_STRING"):
-            from base64 import b64encode
-
             headers["Authorization"] = "Basic " + b64encode(auth.encode()).decode()
         elif key := self.value("PREFECT_API_KEY"):
             headers["Authorization"] = f"Bearer {key}"
+        elif login := self._address[1]:
+            headers["Authorization"] = "Basic " + b64encode(login.encode()).decode()
+        for name, value in headers.items():
+            if not (name + value).isascii() or not (name + value).isprintable():
+                raise RequestError(
+                    f"the header {name[:40]!r} holds what no header may", "look for a line break in the settings of it"
+                )
         return headers
 
     @property
@@ -152,3 +173,11 @@ def expanded(path: str) -> Path:
 def load(api_url: str | None = None) -> Settings:
     """The settings of this process."""
     return Settings(os.environ, api_url)
+
+
+def split_login(url: str) -> tuple[str, str]:
+    """An address without the login in it, and that login, such as user:password; it must never be shown."""
+    scheme, slashes, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    login, _, host = host.rpartition("@")
+    return f"{scheme}{slashes}{host}{slash}{path}", unquote(login)

@@ -58,13 +58,20 @@ class Transport:
         address = httpx.URL(settings.api_url)
         plain = {"Accept-Encoding": "identity"} if address.host in _LOOPBACK else {}  # compressing costs more there
         self._path = address.path.rstrip("/")
-        self._client = httpx.Client(
-            base_url=address,
-            headers={"User-Agent": "ccs", **plain, **settings.headers},
-            timeout=httpx.Timeout(patience, connect=min(5, patience)),
-            verify=_trust(settings) if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            follow_redirects=True,
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=address,
+                headers={"User-Agent": "ccs", **plain, **settings.headers},
+                timeout=httpx.Timeout(patience, connect=min(5, patience)),
+                verify=_trust(settings) if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+                trust_env=address.host not in _LOOPBACK,  # no proxy leads to this machine itself
+                follow_redirects=True,
+            )
+        except (ImportError, ValueError) as error:  # SOCKS, for which httpx needs another package
+            why = str(error).partition(".")[0]
+            raise RequestError(
+                f"the proxy that the environment names cannot be used: {why}", f"try NO_PROXY={address.host}"
+            ) from error
 
     def close(self) -> None:
         """Close the connection."""

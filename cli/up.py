@@ -81,7 +81,7 @@ def _ready(
     """Have server, pool and node; the node."""
     with embedded.alone(settings.home):
         url = embedded.ensure_server(settings, port)
-        at = Settings(settings.env, url)
+        at = settings.at(url)
         api = Api(at)
         provision.provision(api, pool)
         api.close()

@@ -72,6 +72,29 @@ def test_what_is_no_address_is_refused(tmp_path: Path, url: str) -> None:
         _ = settings(tmp_path, flag=url).api_url
 
 
+def test_a_login_in_the_address_is_used_and_never_shown(tmp_path: Path) -> None:
+    given = "  https://me:s%23cret@work.example/prefect/api/\r\n"
+    work = settings(tmp_path, PREFECT_API_URL=given)
+    assert work.api_url == "https://work.example/prefect/api"
+    assert work.ui_url == "https://work.example/prefect"
+    assert work.headers == {"Authorization": "Basic bWU6cyNjcmV0"}  # me:s#cret
+    assert work.at(work.api_url).headers == work.headers
+    assert work.address_of(work.api_url) == given.strip()  # for the node
+    assert work.address_of("http://127.0.0.1:4200/api") == "http://127.0.0.1:4200/api"
+    assert settings(tmp_path, PREFECT_API_URL=given, PREFECT_API_KEY="k").headers["Authorization"] == "Bearer k"
+    for line in (["doctor"], ["debug", "settings"], ["jobs", "list"]):
+        said = Cli({"PREFECT_API_URL": "http://me:s%23cret@127.0.0.1:9/api"})(*line)
+        assert "http://127.0.0.1:9/api" in said.out + said.err
+        assert "cret" not in said.out + said.err
+
+
+@pytest.mark.parametrize("key", ["a\nb", "ü", "a\x00"])
+def test_a_key_that_no_header_takes_is_refused_without_showing_it(tmp_path: Path, key: str) -> None:
+    with pytest.raises(RequestError, match="the header 'Authorization' holds what no header may") as caught:
+        _ = settings(tmp_path, PREFECT_API_KEY=key).headers
+    assert key not in str(caught.value) + caught.value.hint
+
+
 def test_extra_headers_and_certificates_are_honoured(tmp_path: Path) -> None:
     proxied = settings(tmp_path, PREFECT_CLIENT_CUSTOM_HEADERS='{"X-Proxy": "1"}', PREFECT_API_SSL_CERT_FILE="/ca.pem")
     assert proxied.headers == {"X-Proxy": "1"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from bad_server import Answer, bad, gives
+from cli_world import Cli
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -103,3 +104,14 @@ def test_a_server_that_has_moved_is_told_with_its_new_address() -> None:
     assert said.code == 2
     assert f"sends what it is asked on to {new.url}/deployments/paginate, where it is lost" in said.err
     assert f"is {new.url} the API? Then have PREFECT_API_URL say so" in said.err
+
+
+def test_no_proxy_leads_to_this_machine_and_one_that_cannot_be_used_is_told() -> None:
+    for name in ("ALL_PROXY", "http_proxy"):
+        for proxy in ("socks5://127.0.0.1:9", "http://127.0.0.1:9"):
+            with bad(EMPTY) as (_, ccs):
+                ccs.ok("jobs", "list", **{name: proxy})
+    said = Cli({})("jobs", "list", PREFECT_API_URL="http://prefect.invalid/api", ALL_PROXY="socks5://127.0.0.1:9")
+    assert said.code == 1
+    assert "the proxy that the environment names cannot be used: Using SOCKS proxy" in said.err
+    assert "NO_PROXY=prefect.invalid" in said.err
