@@ -18,7 +18,8 @@ from ccs.cli.process import Process
 
 @pytest.fixture
 def ccs(tmp_path: Path) -> Iterator[Cli]:
-    env = {**clean_environment(tmp_path), "CCS_HOME": str(tmp_path / "ccs"), "PREFECT_API_URL": ""}
+    proxy = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "intranet"}  # as in a company; it is not for this machine
+    env = {**clean_environment(tmp_path), "CCS_HOME": str(tmp_path / "ccs"), "PREFECT_API_URL": "", **proxy}
     cli = Cli(env)
     yield cli
     cli.process("down", "--now")
