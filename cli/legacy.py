@@ -191,8 +191,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ccs.main([])
     words = list(sys.argv[1:] if argv is None else argv)
     if not [w for w in words if not _is_verbosity(w)] or words in (["--help"], ["-h"]):
-        with contextlib.suppress(ReaderGoneError):
+        try:
             write(HELP)
+        except ReaderGoneError:
+            return 0
+        except OSError as error:
+            say(f"claude-code-scheduler: the help cannot be written: {error.strerror or error}")
+            return 1
         return 0
     try:
         translation = translate(words)

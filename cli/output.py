@@ -1,5 +1,6 @@
 """What the user sees: the result on stdout, the talk on stderr."""
 
+import contextlib
 import os
 import re
 import sys
@@ -58,7 +59,8 @@ def plain(text: str) -> str:
 def say(text: str, level: int = 0) -> None:
     """One line on stderr; lines of a higher level only with as many -v."""
     if level <= Talk.verbosity and (level or not Talk.muted):
-        print(plain(text), file=sys.stderr, flush=True)  # noqa: T201
+        with contextlib.suppress(OSError):  # nobody reads it, or the disk is full: the exit code still says it
+            print(plain(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def write(text: str) -> None:

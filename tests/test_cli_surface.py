@@ -83,6 +83,9 @@ def test_the_list_of_the_verbs_of_a_noun_has_whole_sentences(noun: str) -> None:
         ("{} jobs list > /dev/full", 1, "this machine refused: No space left on device"),
         ("{} --help > /dev/full", 1, "this machine refused: No space left on device"),
         ("{} --help | true", 0, ""),
+        ("$(dirname {})/claude-code-scheduler --help > /dev/full", 1, "cannot be written: No space left on device"),
+        ("{} jobs get none-such 2> >(true)", 1, ""),
+        ("{} jobs get none-such 2> /dev/full", 1, ""),
         ("{} jobs --help | true", 0, ""),
     ],
 )
