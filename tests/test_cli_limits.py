@@ -211,6 +211,16 @@ def test_waiting_for_a_run_goes_on_while_the_run_waits(ccs: Cli, job: str) -> No
     assert "Finished in state Waiting" not in err  # no error
 
 
+def test_waiting_for_a_run_says_that_it_waits_for_others_of_its_job(ccs: Cli, job: str) -> None:
+    child = ccs.start("jobs", "run", job, "--wait")
+    run = newest(ccs, job)
+    soon = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
+    state(ccs, run, "SCHEDULED", name="AwaitingConcurrencySlot", state_details={"scheduled_time": soon})
+    assert "ccs explain " in reads(child, "the run waits until others of its job have ended")
+    state(ccs, run, "CANCELLED")
+    assert (child.communicate(timeout=60), child.returncode)[1] == 130
+
+
 def test_a_followed_log_goes_on_while_the_run_waits(ccs: Cli, job: str) -> None:
     run = str(ccs.ok("jobs", "run", job).json["id"])
     waiting(ccs, run)

@@ -256,3 +256,19 @@ def test_all_runs_of_a_job_are_stopped_but_not_its_schedule(ccs: Cli, job: str) 
     stopped: Any = ccs.ok("jobs", "stop", job).json["runs"]
     assert {r["id"] for r in stopped} == runs
     assert ccs.ok("jobs", "stop", job).json["runs"] == []
+
+
+def test_an_interrupt_while_a_run_is_ending_says_that_it_has_been_asked_to(
+    ccs: Cli, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ccs.ok("jobs", "run", job).json
+    state(ccs, run["id"], "RUNNING")
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    said = ccs("runs", "stop", run["id"])
+    assert said.code == 130
+    assert f"stopped waiting; run {run['name']} has been asked to end: ccs runs get {run['name']}" in said.err
+    assert ccs.ok("runs", "get", run["id"]).json["status"] == "Cancelling"
