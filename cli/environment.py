@@ -1,5 +1,6 @@
 """Variables and secrets of a profile, from the options that name them."""
 
+import math
 import os
 import re
 import sys
@@ -63,8 +64,10 @@ class Change:
 
 
 def budgets(per_day: float | None, per_month: float | None) -> dict[str, float | None]:
-    """The budgets that options change; 0 takes one away."""
-    given = zip(BUDGETS, (per_day, per_month), strict=True)
+    """The budgets that options change; 0 takes one away. Raises RequestError."""
+    given = list(zip(BUDGETS, (per_day, per_month), strict=True))
+    if not all(math.isfinite(usd) for _, usd in given if usd is not None):
+        raise RequestError("a budget must be a finite number", "take it away with: 0")
     return {field: usd or None for field, usd in given if usd is not None}
 
 

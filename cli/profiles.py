@@ -96,6 +96,8 @@ def create(
         description = model.description if description is None else description
         env, secret = templates.filled(model, env or [], unset or [], secret or [])
     budgets = environment.budgets(budget_per_day, budget_per_month)
+    if None in budgets.values():  # who means that nothing may be spent would have no budget at all
+        raise RequestError("a budget must be greater than 0", "leave it out where there is to be none")
     data = environment.changed({"description": description or "", **budgets}, env, unset, secret)
     made = api.create_profile(name, data, provision.profile_type(api))
     say(f"created profile {name!r}; use it with: ccs jobs create --profile {name}")

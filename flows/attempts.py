@@ -175,6 +175,7 @@ class _Attempts:
         finally:
             spent, unseen = (report.usage.cost_usd, report.unseen_usd) if report else (0.0, math.inf)
             run.budget.settle(allowance, spent, unseen)
+        report = replace(report, verdict=self.in_all(report.verdict, request.timeout))
         for warning in report.warnings:
             self.log.warning("%s", warning)
         if report.lines or report.verdict.reason is not Reason.SPAWN:  # else there is no attempt to speak of
@@ -183,6 +184,14 @@ class _Attempts:
             task.sessions.keep(run.job.name, self.spec.id, report.session_id, request.environment)
         task.sessions.keep_transcripts(run.id, [report.transcript, report.stderr])
         return report, allowance
+
+    def in_all(self, verdict: Verdict, seconds: float) -> Verdict:
+        """The verdict on an attempt that had so many seconds, and what task and run have in all, when that is more."""
+        if verdict.reason is not Reason.TIMEOUT or self.stop.reason or self.spec.timeout - seconds < _MIN_SECONDS:
+            return verdict
+        of_run = f" and the {self.task.run.job.timeout} s of the run" if self.task.run.job.timeout else ""
+        left = f"that was what was left of the {self.spec.timeout} s of the task{of_run}"
+        return replace(verdict, detail=f"{verdict.detail} ({left})")
 
     def narrate(self, event: Event) -> None:
         if isinstance(event, Answered):

@@ -40,6 +40,9 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
         done = _done(job, continues)
         due = _due(job, chosen, done)
         place = Place.open(job, [t for t in due if t.enabled], str(flow_run.id), done, logger)
+        if place.is_anew:
+            done = {id_: _anew(row) for id_, row in done.items()}
+            due = [t for t in chosen if t in due or (t.id in done and done[t.id]["verdict"] == NOT_RUN)]
     except WorkplaceError as problem:
         logger.error("%s", problem)
         return Failed(message=str(problem))
@@ -110,6 +113,12 @@ def _due(job: Job, chosen: list[Task], done: dict[str, Row]) -> list[Task]:
 
 def _is_failure(verdict: str) -> bool:
     return verdict not in (OK, SKIPPED, NOT_RUN, WAITING, RUNNING)
+
+
+def _anew(row: Row) -> Row:
+    """The row of a task, which begins anew when it waited, or its changes were not committed yet; its figures stay."""
+    is_lost = row["verdict"] == WAITING or (row["verdict"] == OK and row.get("undecided"))
+    return {**row, "verdict": NOT_RUN} if is_lost else row
 
 
 def _first_row(spec: Task) -> Row:

@@ -26,7 +26,7 @@ from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes, refusal
 from ccs.flows.git.worktree import prepare_held
 from ccs.flows.leftovers import journal_file, recover, runs_in
-from ccs.flows.outcome import Outcome, Row
+from ccs.flows.outcome import WAITING, Outcome, Row
 from ccs.flows.results import is_over
 from ccs.flows.spec import Job, Task, slug
 from ccs.flows.workplace import WorkplaceError, checked_directory, node_name
@@ -63,6 +63,8 @@ class Place:
         self.job, self.run_id, self.directory, self.log = job, run_id, directory, log
         self.node = node_name()
         self._commits_to, self._earlier = commits_to, earlier
+        self.is_anew = False
+        """Whether what the run had changed before it waited for a usage limit is gone."""
         self._held = held
         self._lock = threading.Lock()
         self._group: _Group | None = None
@@ -77,6 +79,7 @@ class Place:
         spec = job.working_directory
         path = checked_directory(spec)
         hold: Hold | None = None
+        is_anew = False
         try:
             with ExitStack() as stack:
                 if spec.worktree.enabled:
@@ -87,6 +90,13 @@ class Place:
                     word = "new" if made.created else "existing"
                     log.info("%s worktree %s on branch %s", word, made.top, made.branch or "none: detached HEAD")
                     path = made.path
+                    is_anew = made.created and any(
+                        row["verdict"] == WAITING and row["changed"] for row in earlier.values()
+                    )
+                    if is_anew:
+                        log.warning("the worktree was removed while the run waited, with what its tasks had changed")
+                        if entry := journal.resume(journal_file(run_id)):
+                            entry.end()
                 repository = Repository.at(path) if spec.require_git else Repository.find(path)
                 commits_to = repository if any(task.commit_on_success for task in due) else None
                 if commits_to:
@@ -98,6 +108,7 @@ class Place:
                     _check_clean(commits_to, hold, spec.allow_dirty or spec.worktree.enabled, log)
                 place = cls(job, run_id, path, commits_to, earlier, stack.pop_all(), log)
                 place._held.callback(place._clean_up, hold)
+                place.is_anew = is_anew
                 return place
         except GitError as error:
             raise WorkplaceError(str(error)) from None

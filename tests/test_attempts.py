@@ -343,6 +343,7 @@ def test_waiting_for_a_limit_gives_no_time_back(server: Server, subscription: st
     assert state is not None
     (row,) = server.rows(state)
     assert (row["verdict"], row["attempts"]) == ("timeout", 2), row["detail"]
+    assert row["detail"].endswith("(that was what was left of the 7000 s of the task)")
 
 
 def test_a_run_that_waits_takes_no_more_time_than_it_may(server: Server, subscription: str, repository: Path) -> None:

@@ -28,6 +28,10 @@ def test_sums_begin_anew_with_a_day_and_a_month_and_never_go_back() -> None:
     assert Sums.load(json.loads(json.dumps(sums.dump()))) == sums
 
 
+def test_the_smallest_budget_is_more_than_nothing() -> None:
+    assert [micro(usd) for usd in (0, 1e-9, 0.000001, 0.07)] == [0, 1, 1, 70_000]
+
+
 def test_a_month_ends_with_its_last_day() -> None:
     assert Period.MONTH.end(datetime(2026, 1, 31).date()) == datetime(2026, 2, 1, tzinfo=UTC)
     assert Period.MONTH.end(datetime(2026, 12, 1).date()) == datetime(2027, 1, 1, tzinfo=UTC)

@@ -209,6 +209,11 @@ def test_a_profile_has_budgets(ccs: Cli) -> None:
     ccs.ok("profiles", "update", name, "--budget-per-day", "0")
     assert ccs.ok("profiles", "get", name).json["budget_usd_per_day"] is None
     assert ccs("profiles", "update", name, "--budget-per-day", "-1").code == 1
+    for odd in ("nan", "inf"):
+        refused = ccs("profiles", "update", name, "--budget-per-month", odd)
+        assert (refused.code, "a budget must be a finite number" in refused.err) == (1, True)
+    refused = ccs("profiles", "create", f"{name}-2", "--env", "A=b", "--budget-per-day", "0")
+    assert (refused.code, "a budget must be greater than 0" in refused.err) == (1, True)
 
 
 def found(ccs: Cli, job: str) -> dict[str, dict[str, str]]:

@@ -18,6 +18,7 @@ from flow_world import (
     does,
     limit_ends,
     limited,
+    over_attempts,
     profile,
     repository,
     resumed,
@@ -59,6 +60,25 @@ def get_back(row: dict[str, Any]) -> None:
     """Paste the line that was printed into a shell."""
     line = row["aside"].partition("get it back with: ")[2]
     subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, cwd="/")
+
+
+def test_a_task_whose_worktree_was_removed_while_it_waited_begins_anew(
+    server: Server, subscription: str, repository: Path
+) -> None:
+    git(repository, "branch", "-M", "main")
+    file = {"file_path": str(repository / "trees" / "w" / "new.txt"), "content": "x\n"}
+    step = {"tool": "Write", "input": file}
+    spec = task("a", *over_attempts(step, limited(), step, {"text": "{{last}}"}))
+    tree = {"working_directory": worktree(repository, "w")}
+    waiting = waits(server, subscription, repository, spec, **tree)
+    git(repository, "worktree", "remove", "--force", "trees/w")
+    limit_ends(server, subscription)
+    state = resumed(server, waiting)
+    assert state is not None and state.is_completed(), state
+    assert "the worktree was removed while the run waited" in server.logs(state, until="the worktree was removed")
+    (row,) = server.rows(state)
+    assert (row["verdict"], row["attempts"], row["changed"]) == ("ok", 2, 1)
+    assert git(repository, "show", "w:new.txt") == "x"
 
 
 def test_a_worktree_is_made_and_used_again_and_its_commits_say_whose_they_are(

@@ -49,8 +49,8 @@ def limits(of: Budgeted) -> dict[Period, int]:
 
 
 def micro(usd: float) -> int:
-    """Dollars in micro-dollars."""
-    return round(usd * MICRO)
+    """Dollars in micro-dollars; not nothing, where there is something."""
+    return max(round(usd * MICRO), 1 if usd > 0 else 0)
 
 
 def is_used_up(limit: int, spent: int) -> bool:
