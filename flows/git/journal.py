@@ -45,6 +45,10 @@ class Entry:
         finally:
             self._hold.release()
 
+    def leave(self) -> None:
+        """Leave what the task changed to the next `recover`, as if this process had been killed."""
+        self._hold.release()
+
     def end(self) -> None:
         """The task's changes are committed, set aside or meant to stay; a second time does nothing."""
         _forget(self.snapshot, self._ref)
