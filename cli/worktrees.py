@@ -146,7 +146,7 @@ def _text(path: str) -> str:
 
 def _state(row: Any) -> str:
     words = [word for word in ("running", "dirty", "unmerged", "missing", "locked") if row[word]]
-    return ", ".join(words + ["broken"] * bool(row["problem"])) or "ok"
+    return ", ".join([*words, *([row["problem"]] if row["problem"] else [])]) or "ok"
 
 
 def _ago(time: str) -> str:

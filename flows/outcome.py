@@ -170,7 +170,7 @@ class Outcome:
 
     def noted(self, *notes: str) -> "Outcome":
         """The same with more notes."""
-        return replace(self, notes=(*self.notes, *notes))
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
 
 def row(outcome: Outcome) -> Row:

@@ -16,6 +16,7 @@ from typing import Self
 
 from ccs.flows.claude.verdict import Reason
 from ccs.flows.git import journal
+from ccs.flows.git.aside import SavedError
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError, naming
 from ccs.flows.git.commit import Committed, commit
@@ -68,6 +69,8 @@ class Place:
         self._held = held
         self._lock = threading.Lock()
         self._group: _Group | None = None
+        self._hold: Hold | None = None
+        self._is_left = False  # what the tasks before changed could be neither committed nor set aside
 
     @classmethod
     def open(cls, job: Job, due: Sequence[Task], run_id: str, earlier: Mapping[str, Row], log: Log) -> Self:
@@ -107,7 +110,8 @@ class Place:
                 if commits_to and not journal_file(run_id).exists():  # else its own tasks left it so, to go on
                     _check_clean(commits_to, hold, spec.allow_dirty or spec.worktree.enabled, log)
                 place = cls(job, run_id, path, commits_to, earlier, stack.pop_all(), log)
-                place._held.callback(place._clean_up, hold)
+                place._hold = hold
+                place._held.callback(place._clean_up)
                 place.is_anew = is_anew
                 return place
         except GitError as error:
@@ -121,9 +125,10 @@ class Place:
     ) -> None:
         self._held.close()
 
-    def _clean_up(self, own: Hold | None) -> None:
+    def _clean_up(self) -> None:
         """Set aside what a task left before a usage limit after which it could not go on."""
-        if self._group is None and journal_file(self.run_id).exists() and (sentence := recover(self.run_id, own)):
+        is_over = self._group is None and journal_file(self.run_id).exists()
+        if is_over and (sentence := recover(self.run_id, self._hold)):
             self.log.warning("%s", sentence)
 
     def enter(self, task: Task) -> None:
@@ -140,6 +145,10 @@ class Place:
                         )
                     if found is None:
                         return
+                    if self._is_left:
+                        done = journal.recover(journal_file(self.run_id), self._hold)
+                        self.log.warning("%s", done.sentence if done else "")
+                        self._is_left = False
                     entry = self._entry(task) if self._commits_to else None
                     snapshot = entry.snapshot if entry else Snapshot.take(self.directory)
                     self._group = _Group(snapshot, entry, set(), self._ended(entry))
@@ -203,7 +212,7 @@ class Place:
             said = () if known else (str(error),)
         for sentence in said:
             self.log.warning("%s", sentence)
-        if group.entry:
+        if group.entry and not self._is_left:
             group.entry.end()
         return [o.remarked(*said) for o in settled]
 
@@ -215,6 +224,9 @@ class Place:
             return self._set_aside(group, entry, failed) if failed else self._committed(group, entry)
         except GitError as error:
             self.log.error("%s", error)
+            if not isinstance(error, SavedError):
+                entry.leave()  # whoever works here next tries again, when the disk may have room
+                self._is_left = True
             return [o.failed(Reason.COMMIT, str(error)) if o.ok else o.noted(str(error)) for o in group.ended]
 
     def _committed(self, group: _Group, entry: journal.Entry) -> list[Outcome]:
@@ -234,7 +246,7 @@ class Place:
             try:
                 kept = _put_aside(entry)
             except GitError as second:
-                raise GitError("; ".join(dict.fromkeys((str(error), str(second))))) from None
+                raise type(second)("; ".join(dict.fromkeys((str(error), str(second))))) from None
             if kept:
                 self.log.warning("%s", kept)
             return [_undone(o, str(error), kept) for o in group.ended]

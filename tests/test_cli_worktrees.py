@@ -105,6 +105,30 @@ def test_clean_and_merged_ones_are_removed_with_their_branch(ccs: Cli, repo: Pat
     assert (both / "b.txt").read_text() == "c"
 
 
+def test_what_is_only_inside_a_worktree_keeps_it(ccs: Cli, repo: Path, tmp_path: Path) -> None:
+    git(tmp_path, "-c", "protocol.file.allow=always", "clone", "-q", "--bare", str(repo), str(tmp_path / "lib.git"))
+    git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "lib.git"), "lib")
+    commit(repo, "a submodule")
+    outer, deep, _ = (worktree(repo, name) for name in ("outer", "deep", "plain"))
+    git(outer, "worktree", "add", "-q", "-b", "inner", str(outer / "trees" / "inner"))  # as agents of claude do
+    write(outer / "trees" / "inner", **{"work.txt": "not committed anywhere\n"})
+    tip = commit(deep / "lib", **{"new.txt": "in no other clone of the submodule\n"})
+    commit(deep, "the submodule goes on")
+    git(repo, "merge", "-q", "deep")
+    inside = f"worktree {outer}/trees/inner is inside"
+    assert pruned(ccs, repo) == {
+        "deep": "submodule lib has commits that are nowhere else",
+        "outer": inside,
+        "plain": "",
+    }
+    assert inside in ccs.ok("worktrees", "list", "-C", str(repo), "--output", "table").out
+    assert (outer / "trees/inner/work.txt").exists()
+    git(deep / "lib", "push", "-q", "origin", "HEAD:refs/heads/new")
+    git(outer, "worktree", "remove", "--force", str(outer / "trees" / "inner"))
+    assert pruned(ccs, repo) == {"deep": "", "outer": ""}
+    assert git(tmp_path / "lib.git", "rev-parse", "new") == tip
+
+
 def test_force_takes_them_all_and_names_what_is_lost(ccs: Cli, repo: Path) -> None:
     made = worktree(repo, "unmerged", **{"u.txt": "u"})
     tip = git(made, "rev-parse", "HEAD")

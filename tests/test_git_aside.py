@@ -430,11 +430,13 @@ def test_what_a_killed_run_left_is_set_aside(repo: Path, tmp_path: Path) -> None
     before = content(repo)
     killed(repo, tmp_path / "j.json")
     git(repo, "gc", "-q", "--prune=now")
+    git(repo, "update-ref", "refs/ccs/aside/dead-run/some-task", "HEAD")  # it died while it set its work aside
     recovered = journal.recover(tmp_path / "j.json")
     assert recovered
     assert recovered.aside
-    assert recovered.aside.ref == "refs/ccs/aside/dead-run/some-task"
+    assert recovered.aside.ref == "refs/ccs/aside/dead-run/some-task-2"
     assert recovered.sentence.startswith("task some task of run dead-run was interrupted: set aside a.txt and new.txt")
+    assert recovered.sentence.endswith("set aside before it was interrupted is in refs/ccs/aside/dead-run/some-task")
     assert content(repo) == before
     assert not (tmp_path / "j.json").exists()
     assert "before" not in git(repo, "for-each-ref", "refs/ccs")

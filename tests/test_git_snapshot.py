@@ -150,3 +150,10 @@ def test_what_a_hook_leaves_in_the_background_is_not_waited_for(repo: Path, tmp_
     assert said.ok
     assert time.monotonic() - began < 300
     os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+def test_an_index_that_cannot_be_copied_is_one_sentence(repo: Path) -> None:
+    (repo / ".git/index").unlink()
+    (repo / ".git/index").mkdir()  # as little to be copied as with a full disk
+    with pytest.raises(GitError, match=r"\.git/ccs cannot be written to: "), Repository.at(repo).scratch_index():
+        pass

@@ -240,6 +240,30 @@ def test_what_a_hook_writes_at_every_commit_is_not_in_the_way(server: Server, pr
         assert row["aside"].startswith("set aside README as refs/ccs/aside/")
 
 
+def test_what_could_not_be_set_aside_is_set_aside_by_the_next_run(
+    server: Server, profile: str, repository: Path
+) -> None:
+    git(repository, "config", "filter.room.clean", "test ! -e .git/full && cat")
+    git(repository, "config", "filter.room.required", "true")
+    commit(repository, **{".gitattributes": "*.txt filter=room\n"})
+    state = run(
+        profile, repository,
+        does("a", "echo a > a.txt; echo more >> README; touch .git/full"), task("b", {"text": "x"}),
+        on_failure="continue",
+    )  # fmt: skip
+    found = rows(server, state)
+    assert verdicts(found) == {"a": "commit", "b": "spawn"}  # b would have been committed with what a left
+    assert "clean filter 'room' failed" in found["a"]["detail"]
+    assert "clean filter 'room' failed" in found["b"]["detail"]
+    assert status(repository) == " M README\n?? a.txt"
+    (repository / ".git" / "full").unlink()
+    state = run(profile, repository, does("c", "echo c > c.txt"))
+    assert state.is_completed(), state.message
+    assert "set aside README and a.txt as refs/ccs/aside/" in server.logs(state, until="set aside")
+    assert git(repository, "show", "--name-only", "--format=", "HEAD") == "c.txt"
+    assert status(repository) == ""
+
+
 def test_what_was_uncommitted_before_stays_so_whatever_becomes_of_the_task(
     server: Server, profile: str, repository: Path
 ) -> None:

@@ -41,6 +41,10 @@ class Aside:
         return f"set aside {naming(list(self.files))} as {self.ref}; get it back with: {self.get_back}"
 
 
+class SavedError(GitError):
+    """Everything is saved under a ref, but still in the files, too."""
+
+
 def aside(snapshot: Snapshot, run_id: str, task: str, hold: Hold | None = None) -> Aside | None:
     """Save all uncommitted changes since the snapshot and take them out of the working tree and the index.
 
@@ -79,7 +83,7 @@ def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str
     try:
         _restore(repository, snapshot, now, goal)
     except GitError as error:
-        raise GitError(
+        raise SavedError(
             f"the changes of task {whose} are saved as {ref}, but they are still in the files: {error}"
         ) from None
     if begun:

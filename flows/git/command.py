@@ -101,6 +101,13 @@ def run(
     """
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     command = ["git", "-C", os.fspath(directory), *settings, *arguments]
+    try:
+        return _run(command, stdin, env, timeout, f"`git {arguments[0]}` in {shown(directory)}")
+    except OSError as error:
+        raise GitError(f"git cannot be run on node {node_name()}: {error.strerror or error}") from None
+
+
+def _run(command: list[str], stdin: str, env: Mapping[str, str] | None, timeout: float, what: str) -> Answer:
     # Files and not pipes: what a hook leaves in the background may keep a pipe open for ever.
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
         given.write(os.fsencode(stdin))
@@ -111,14 +118,10 @@ def run(
             )
         except FileNotFoundError:
             raise GitMissingError(f"git is not installed on node {node_name()}: install it there") from None
-        except OSError as error:
-            raise GitError(f"git cannot be started on node {node_name()}: {error.strerror or error}") from None
         try:
             code = child.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise GitTimeoutError(
-                f"`git {arguments[0]}` in {shown(directory)} did not answer within {_minutes(timeout)}"
-            ) from None
+            raise GitTimeoutError(f"{what} did not answer within {_minutes(timeout)}") from None
         finally:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)  # not waited for yet, so the group is still its own

@@ -3,8 +3,9 @@
 import contextlib
 import shlex
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import IO
 
 from ccs.flows.git import locks, submodules
 from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, node_name, shown
@@ -219,9 +220,7 @@ def _commit(
         repository.git("read-tree", *(["--reset", head] if head else ["--empty"]), index=index)
         repository.write_index(entries, index)
         repository.ask("update-index", "-q", "--refresh", index=index)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="ccs-message-") as message:
-            message.write(origin.text)
-            message.flush()
+        with _message(origin.text) as message:
             try:
                 said = repository.ask(
                     *("-c", "user.useConfigOnly=true", "commit", "--quiet", "--cleanup=whitespace"),
@@ -241,6 +240,19 @@ def _commit(
         repository.write_index(differs)
     repository.ask("update-index", "-q", "--refresh")
     return new
+
+
+@contextlib.contextmanager
+def _message(text: str) -> Iterator[IO[str]]:
+    """A file with the text, gone after the block."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="ccs-message-"))
+            file.write(text)
+            file.flush()
+        except OSError as error:
+            raise GitError(f"the message of the commit cannot be written: {error.strerror or error}") from None
+        yield file
 
 
 def _refused(repository: Repository, said: Answer) -> GitError:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from ccs.flows.git.aside import Aside, aside
+from ccs.flows.git.aside import REFS, Aside, aside, name_of
 from ccs.flows.git.busy import Alone, Hold
-from ccs.flows.git.command import GitError, shown
+from ccs.flows.git.command import GitError, naming, shown
 from ccs.flows.git.losses import losses
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot
@@ -44,6 +44,10 @@ class Entry:
             _write(self._file, _text(self.snapshot, self._run_id, self._task, self._ref, ended))
         finally:
             self._hold.release()
+
+    def leave(self) -> None:
+        """Leave what the task changed to the next `recover`, as if this process had been killed."""
+        self._hold.release()
 
     def end(self) -> None:
         """The task's changes are committed, set aside or meant to stay; a second time does nothing."""
@@ -119,8 +123,12 @@ def recover(file: Path, own: Hold | None = None) -> Recovered | None:
             return Recovered(run_id, task, snapshot.directory, None, True, busy)
         if not file.exists():  # somebody else was faster
             return None
+        begun = f"{REFS}{name_of(run_id, task)}"  # it may have been killed while it set its work aside
+        earlier = snapshot.repository.git("for-each-ref", "--format=%(refname)", begun, f"{begun}-*").out.split()
         found = aside(snapshot, run_id, task)
         said = [*([found.sentence] if found else []), *losses(snapshot, run_id, task)]
+        if earlier:
+            said.append(f"what was set aside before it was interrupted is in {naming(earlier, 5)}")
         _forget(snapshot, ref)
         file.unlink(missing_ok=True)
     sentence = f"{whose} was interrupted: {'; '.join(said)}" if said else ""

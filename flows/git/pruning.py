@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ccs.flows.git import locks
+from ccs.flows.git import locks, submodules
 from ccs.flows.git.busy import Alone
-from ccs.flows.git.command import LONG, GitError, run
+from ccs.flows.git.command import LONG, GitError, run, shown
 from ccs.flows.git.registry import Registered, registered
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import TREES, uncommitted
@@ -40,7 +40,7 @@ class Tree:
     is_locked: bool
     """Whether somebody said `git worktree lock`."""
     problem: str
-    """Why it cannot be looked into; or nothing."""
+    """Why it cannot be looked into, or what is only in it and is not its own; or nothing."""
     last_change: datetime
 
     def obstacle(self, force: bool, older_than: float | None, now: datetime) -> str:
@@ -99,6 +99,27 @@ def _own(repository: Repository) -> list[Registered]:
     return [r for r in registered(repository) if r.path.parent == folder or r.path.parent == folder.resolve()]
 
 
+def _inside_of(repository: Repository, tree: Repository) -> str:
+    """What would be lost with a worktree and is not seen in it: another one inside, commits in its submodules."""
+    assert tree.top
+    for other in registered(repository):
+        if other.path != tree.top and other.path.exists() and other.path.resolve().is_relative_to(tree.top.resolve()):
+            return f"worktree {shown(other.path)} is inside"
+    for name, path in submodules.named(tree):
+        place, main = tree.top / path, repository.common_dir / "modules" / name
+        if (place / ".git").exists():
+            tips = run(place, "rev-parse", "HEAD", "--branches", "--tags").out.split()
+            if any(not _has(place, tip, "--remotes") and not _has(main, tip, "--all", "HEAD") for tip in tips):
+                return f"submodule {shown(path)} has commits that are nowhere else"
+    return ""
+
+
+def _has(place: Path, commit: str, *tips: str) -> bool:
+    """Whether the commit is below one of the tips in the repository at a place."""
+    said = run(place, "rev-list", "--max-count=1", commit, "--not", *tips)
+    return said.ok and not said.out
+
+
 def _inside(path: Path) -> Repository | None:
     if not path.is_dir():
         return None
@@ -119,7 +140,7 @@ def _tree(repository: Repository, known: Registered, look_for_runs: bool = True)
             is_busy = look_for_runs and not stack.enter_context(Alone(tree))
         try:
             changed = uncommitted(tree)
-            problem = f"a {tree.operation} is under way" if tree.operation else ""
+            problem = f"a {tree.operation} is under way" if tree.operation else _inside_of(repository, tree)
         except GitError as error:
             problem = str(error)
     base = base_of(repository, name) or _main_branch(repository)

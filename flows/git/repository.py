@@ -247,7 +247,10 @@ class Repository:
             index = Path(name) / "index"
             real = self.git_dir / "index"
             if copied and real.exists():
-                shutil.copy2(real, index)  # with its time, by which git knows which files it must read again
+                try:
+                    shutil.copy2(real, index)  # with its time, by which git knows which files it must read again
+                except OSError as error:
+                    raise GitError(f"{shown(folder)} cannot be written to: {error.strerror or error}") from None
             yield index
 
 
