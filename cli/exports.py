@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import copymode
 from typing import Any
 from uuid import uuid4
 
@@ -60,6 +61,8 @@ def save(export: Json, target: str) -> Path:
         partial = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             partial.write_text(content, encoding="utf-8")
+            if path.exists():
+                copymode(path, partial)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)

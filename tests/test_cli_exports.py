@@ -159,9 +159,11 @@ def test_an_export_takes_the_place_of_a_file_and_of_nothing_else(ccs: Cli, name:
     whole(ccs, name)
     pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
     file.write_text("old")
+    file.chmod(0o600)
     link.symlink_to(file)
     ccs.ok("jobs", "export", name, "-o", str(link))
     assert (link.is_symlink(), json.loads(file.read_text())["job"]["name"]) == (True, name)
+    assert file.stat().st_mode & 0o777 == 0o600
     os.mkfifo(pipe)
     with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as reader:  # noqa: PTH123
         ccs.ok("jobs", "export", name, "-o", str(pipe))
