@@ -37,8 +37,13 @@ SERVER_DEFAULTS = {
 @contextlib.contextmanager
 def alone(home: Path) -> Iterator[None]:
     """Only one `ccs up` or `ccs down` at a time."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (home / "up.lock").open("w") as file:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (home / "up.lock").open("w")
+    except OSError as error:
+        why = f"{home} cannot be used: {error.strerror or error}"
+        raise RequestError(why, "set CCS_HOME to a folder of yours") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -102,6 +107,8 @@ def _start_server(settings: Settings, own: Process, port: int | None) -> str:
 
 def ensure_node(settings: Settings, url: str, pool: str, name: str, limit: int | None, claude: str | None) -> Process:
     """A node of this machine that takes runs, started if need be."""
+    if not name.strip() or len(name) > 200 or {"/", "%"} & set(name):
+        raise RequestError(f"{name[:60]!r} is not a name for a node", "at most 200 characters, and no / or %")
     file = settings.home / f"node-{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.json"
     node = Process.load(file)
     facts = {"name": name, "pool": pool, "url": url}

@@ -1,10 +1,10 @@
 """Variables and secrets of a profile, from the options that name them."""
 
-import math
 import os
 import re
 import sys
 from dataclasses import dataclass, field
+from math import isfinite
 
 from ccs.cli.api import Json
 from ccs.cli.editing import validation
@@ -65,10 +65,10 @@ class Change:
 
 def budgets(per_day: float | None, per_month: float | None) -> dict[str, float | None]:
     """The budgets that options change; 0 takes one away. Raises RequestError."""
-    given = list(zip(BUDGETS, (per_day, per_month), strict=True))
-    if not all(math.isfinite(usd) for _, usd in given if usd is not None):
-        raise RequestError("a budget must be a finite number", "take it away with: 0")
-    return {field: usd or None for field, usd in given if usd is not None}
+    given = {field: usd for field, usd in zip(BUDGETS, (per_day, per_month), strict=True) if usd is not None}
+    if not all(map(isfinite, given.values())):
+        raise RequestError("a budget must be a finite number of US dollars", "0 takes it away")
+    return {field: usd or None for field, usd in given.items()}
 
 
 def secrets_of(data: Json) -> Json:

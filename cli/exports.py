@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import copymode
 from typing import Any
 from uuid import uuid4
 
@@ -49,15 +50,23 @@ def text(export: Json) -> str:
 
 
 def save(export: Json, target: str) -> Path:
-    """Write an export into a file, whole or not at all; its path."""
-    path = expanded(target).absolute()
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write an export into a file, whole or not at all; its path. A device or a pipe takes it as it is."""
+    path, content = expanded(target).absolute(), text(export) + "\n"
     try:
+        if path.exists() and not path.is_file():  # put in its place, a file would be the end of it
+            path.write_text(content, encoding="utf-8")
+            return path
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text(export) + "\n", encoding="utf-8")
-        partial.replace(path)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            partial.write_text(content, encoding="utf-8")
+            if path.exists():
+                copymode(path, partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise RequestError(
             f"{target} cannot be written: {error.strerror or error}", "name another file with -o"
         ) from error

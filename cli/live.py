@@ -9,12 +9,14 @@ from ccs.cli.api import Json
 from ccs.cli.errors import ServerError, UnreachableError
 from ccs.cli.output import Columns, Format, Talk, is_terminal, prints_table, say, show_one, table, write
 
+_LONGEST = 3600.0
 _HOME, _CLEAR_REST, _CLEAR_LINE = "\x1b[H", "\x1b[0J", "\x1b[K"
 _OTHER_SCREEN, _OWN_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
 
 def watch(read: Callable[[], list[Json]], columns: Columns, title: str, seconds: float) -> None:
     """Show what `read` gives every so many seconds; on a pipe, each row once more whenever it changed, as NDJSON."""
+    seconds = seconds if seconds < _LONGEST else _LONGEST  # also for what is no number
     read()  # what is wrong from the start ends it; later, a server may be away for a while
     try:
         if prints_table() and is_terminal(sys.stdout):

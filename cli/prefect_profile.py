@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from shutil import copymode
 from typing import Any
 
 from ccs.cli.errors import RequestError
@@ -28,9 +29,14 @@ def point_to(settings: Settings, url: str) -> str:
         after = _with_active(after, name)
     _check(path, before, after, name, url)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
+    place = path.resolve()  # a link stays one
+    fresh = place.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)  # it may hold keys
     fresh.write_text(after, encoding="utf-8")
-    fresh.replace(path)
+    if place.exists():
+        copymode(place, fresh)
+    fresh.replace(place)
     verb = "made and chose" if name != active else "set the address in"
     return f"{verb} Prefect's profile {name!r} in {path}: `prefect` finds this server, too"
 

@@ -25,7 +25,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
     pool: Pool = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NODE", help="Name of the node; the host's.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Runs at a time.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Runs at a time (4).")] = None,
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, metavar="N", help="Of the server; 4200 or next.")
     ] = None,

@@ -148,11 +148,15 @@ class Zygote:
 
 
 async def start_cold(command: str, environment: Mapping[str, str], cwd: str, *, output: bool) -> RunProcess:
-    """Start a run with a command of its own; OSError when it cannot be executed. Output as in `Zygote.fork`."""
+    """Start a run with a command of its own; OSError or ForkError when that cannot be. Output as in `Zygote.fork`."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ForkError(f"the command {command!r} is none: {error}") from error
     # No pipes: whatever a killed run leaves behind would hold them open, and the node would wait for that.
     stream = None if output else asyncio.subprocess.DEVNULL
     return await asyncio.create_subprocess_exec(
-        *shlex.split(command),
+        *words,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=stream,
         stderr=stream,

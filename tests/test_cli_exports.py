@@ -1,6 +1,7 @@
 """Jobs as files on a real server: out and in again, also from the predecessor; all of it or nothing."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -148,9 +149,27 @@ def test_a_file_that_is_no_job_is_one_sentence_and_nothing_is_written(
 def test_a_file_that_cannot_be_read_or_written_is_one_sentence(ccs: Cli, name: str, tmp_path: Path) -> None:
     assert "cannot be read" in ccs("jobs", "import", str(tmp_path / "gone")).err
     whole(ccs, name)
-    said = ccs("jobs", "export", name, "-o", str(tmp_path))
-    assert (said.code, "cannot be written" in said.err) == (1, True)
+    for target in (str(tmp_path), "/"):
+        said = ccs("jobs", "export", name, "-o", target)
+        assert (said.code, "cannot be written" in said.err) == (1, True), said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_takes_the_place_of_a_file_and_of_nothing_else(ccs: Cli, name: str, tmp_path: Path) -> None:
+    whole(ccs, name)
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
+    file.write_text("old")
+    file.chmod(0o600)
+    link.symlink_to(file)
+    ccs.ok("jobs", "export", name, "-o", str(link))
+    assert (link.is_symlink(), json.loads(file.read_text())["job"]["name"]) == (True, name)
+    assert file.stat().st_mode & 0o777 == 0o600
+    os.mkfifo(pipe)
+    with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as reader:  # noqa: PTH123
+        ccs.ok("jobs", "export", name, "-o", str(pipe))
+        assert json.load(reader)["job"]["name"] == name
+    assert pipe.is_fifo()
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "link", "file"}
 
 
 def test_an_export_of_the_predecessor_becomes_a_job(ccs: Cli, name: str, tmp_path: Path) -> None:

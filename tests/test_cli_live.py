@@ -65,6 +65,18 @@ def test_a_pipe_gets_a_line_for_each_change_of_a_run(ccs: Cli, job: str) -> None
     state(ccs, run, "CANCELLED")
 
 
+@pytest.mark.parametrize("every", ["nan", "1e999"])
+def test_seconds_that_are_no_number_are_waited_for_all_the_same(ccs: Cli, job: str, every: str) -> None:
+    run = ccs.ok("jobs", "run", job).json["id"]
+    watching = ccs.start("runs", "watch", "--job", job, "--every", every)
+    assert watching.stdout
+    assert json.loads(watching.stdout.readline())["id"] == run
+    watching.send_signal(signal.SIGINT)
+    _, err = watching.communicate(timeout=120)
+    assert (watching.returncode, err) == (0, "")
+    state(ccs, run, "CANCELLED")
+
+
 def test_watching_without_a_server_ends_at_once(ccs: Cli) -> None:
     assert ccs("runs", "watch", PREFECT_API_URL="http://127.0.0.1:9/api").code == 3
 

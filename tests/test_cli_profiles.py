@@ -34,6 +34,12 @@ def test_a_profile_says_where_its_variables_come_from(ccs: Cli, name: str) -> No
     assert "(removed)" in table
 
 
+@pytest.mark.parametrize("usd", ["nan", "inf"])
+def test_a_budget_without_an_end_is_refused(ccs: Cli, name: str, usd: str) -> None:
+    said = ccs("profiles", "create", name, "--budget-per-day", usd)
+    assert (said.code, "must be a finite number" in said.err) == (1, True), said
+
+
 def test_secrets_come_from_stdin_the_environment_or_a_file_and_are_never_shown(
     ccs: Cli, name: str, tmp_path: Path
 ) -> None:

@@ -125,6 +125,16 @@ def test_the_users_own_profile_gets_the_address_and_keeps_the_rest(tmp_path: Pat
     }
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_the_file_stays_whose_it_is_and_where_it_is(tmp_path: Path, mode: int) -> None:
+    file, link = tmp_path / "elsewhere", tmp_path / "profiles.toml"
+    file.write_text('active = "dev"\n\n[profiles.dev]\nPREFECT_API_KEY = "secret"\n')
+    file.chmod(mode)
+    link.symlink_to(file)
+    assert "PREFECT_API_URL" in written(tmp_path, None)
+    assert (link.is_symlink(), file.stat().st_mode & 0o777) == (True, mode)
+
+
 def test_an_ephemeral_profile_is_left_alone_and_another_is_chosen(tmp_path: Path) -> None:
     before = 'active = "ephemeral"\n\n[profiles.ephemeral]\nPREFECT_SERVER_ALLOW_EPHEMERAL_MODE = "true"\n'
     after = tomllib.loads(written(tmp_path, before))

@@ -92,6 +92,17 @@ def test_where_a_server_is_configured_only_a_node_is_started(ccs: Cli, server_ur
     assert ccs.process("down", PREFECT_API_URL=server_url).code == 0
 
 
+@pytest.mark.parametrize("name", ["a/b", "50%", "x" * 300, " "])
+def test_a_name_that_no_node_can_have_is_refused(ccs: Cli, server_url: str, name: str) -> None:
+    said = ccs.process("up", "-d", "--name", name, PREFECT_API_URL=server_url)
+    assert (said.code, "is not a name for a node" in said.err) == (1, True), said
+
+
+def test_a_home_that_cannot_be_used_is_one_sentence(ccs: Cli) -> None:
+    said = ccs.process("up", "-d", CCS_HOME="/dev/null")
+    assert (said.code, "/dev/null cannot be used" in said.err) == (1, True), said
+
+
 def test_a_configured_server_that_is_down_is_not_replaced(ccs: Cli) -> None:
     said = ccs.process("up", "-d", PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
     assert said.code == 3

@@ -109,6 +109,12 @@ def test_a_command_that_does_not_exist_crashes_the_run(world: World, node: Node)
     assert "/no/such/command" in node.text()
 
 
+def test_a_command_that_is_none_crashes_the_run_and_says_so(world: World, node: Node) -> None:
+    run = world.start("look", {"command": "python 'unclosed"}, out="x")
+    assert world.ends(run) == "CRASHED"
+    assert "is none: No closing quotation" in node.text()
+
+
 def test_a_run_survives_the_zygote_and_the_next_run_gets_a_new_one(world: World, node: Node, tmp_path: Path) -> None:
     run = world.start("stay", out=str(tmp_path / "orphan"), seconds=2)
     until((tmp_path / "orphan.begun").exists, "begun")
