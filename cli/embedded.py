@@ -121,7 +121,7 @@ def ensure_node(settings: Settings, url: str, pool: str, name: str, limit: int |
         say(f"node: {name} runs already")
         return node
     say(f"node: starting {name} for pool {pool!r} (log: {node.log}) …")
-    env = {**_env(settings), "PREFECT_API_URL": settings.address_of(url), **({"CCS_CLAUDE": claude} if claude else {})}
+    env = {**_env(settings), **settings.environment_for(url), **({"CCS_CLAUDE": claude} if claude else {})}
     limited = ["--limit", str(limit)] if limit else []
     begin = node.log_size()
     node.start([sys.executable, "-m", "ccs.deployments.node", "--pool", pool, "--name", name, *limited], env, facts)

@@ -47,9 +47,11 @@ class Settings:
         """The same for the server at this address."""
         return self if url == self.api_url else Settings(self.env, url)
 
-    def address_of(self, url: str) -> str:
-        """The address that another program of this machine needs for it: with the login that was given in it."""
-        return self._api_url[0].strip() if self._address[1] and url == self.api_url else url
+    def environment_for(self, url: str) -> dict[str, str]:
+        """What tells another program of this machine of the server; a login never in the address, which it may log."""
+        login = self._address[1] if url == self.api_url else ""
+        given = self.value("PREFECT_API_AUTH_STRING") or self.value("PREFECT_API_KEY")
+        return {"PREFECT_API_URL": url, **({"PREFECT_API_AUTH_STRING": login} if login and not given else {})}
 
     @property
     def configured(self) -> bool:

@@ -74,8 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a node; 0 after a stop by signal, 2 when it cannot start."""
     options = parse(arguments)
     environment.apply_defaults()
-    if not PREFECT_API_URL.value():
+    url = PREFECT_API_URL.value() or ""
+    if not url:
         sys.stderr.write("ccs node: no server is configured; set PREFECT_API_URL, or use `ccs up`\n")
+        return 2
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        sys.stderr.write(
+            "ccs node: PREFECT_API_URL holds a login, which would show in logs; set PREFECT_API_AUTH_STRING\n"
+        )
         return 2
     worker = NodeWorker(options.pool, options.name, options.limit)
     asyncio.run(serve(worker, options.drain_seconds))

@@ -79,8 +79,10 @@ def test_a_login_in_the_address_is_used_and_never_shown(tmp_path: Path) -> None:
     assert work.ui_url == "https://work.example/prefect"
     assert work.headers == {"Authorization": "Basic bWU6cyNjcmV0"}  # me:s#cret
     assert work.at(work.api_url).headers == work.headers
-    assert work.address_of(work.api_url) == given.strip()  # for the node
-    assert work.address_of("http://127.0.0.1:4200/api") == "http://127.0.0.1:4200/api"
+    for_node = {"PREFECT_API_URL": work.api_url, "PREFECT_API_AUTH_STRING": "me:s#cret"}
+    assert work.environment_for(work.api_url) == for_node
+    embedded = {"PREFECT_API_URL": "http://127.0.0.1:4200/api"}
+    assert work.environment_for(embedded["PREFECT_API_URL"]) == embedded
     assert settings(tmp_path, PREFECT_API_URL=given, PREFECT_API_KEY="k").headers["Authorization"] == "Bearer k"
     for line in (["doctor"], ["debug", "settings"], ["jobs", "list"]):
         said = Cli({"PREFECT_API_URL": "http://me:s%23cret@127.0.0.1:9/api"})(*line)

@@ -1,6 +1,7 @@
 """The node at work: how runs start, how many, and how they are cancelled or killed."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -123,6 +124,13 @@ def test_a_run_survives_the_zygote_and_the_next_run_gets_a_new_one(world: World,
     run = world.start("look", out=str(tmp_path / "seen"))
     assert world.ends(run) == "COMPLETED"
     assert json.loads((tmp_path / "seen").read_text())["title"] == f"ccs:{run[:8]}"
+
+
+def test_a_login_in_the_servers_address_is_refused_without_showing_it(world: World) -> None:
+    command = [sys.executable, "-m", "ccs.deployments.node", "--pool", world.pool]
+    env = {**world.env, "PREFECT_API_URL": "http://me:geheim@127.0.0.1:9/api"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, "holds a login" in done.stderr, "geheim" in done.stdout + done.stderr) == (2, True, False)
 
 
 def test_a_node_resumes_a_job_whose_budget_is_there_again(world: World) -> None:
