@@ -1,5 +1,6 @@
 """`ccs run`: one prompt, now, as a job that is gone afterwards."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ app = typer.Typer(**FRAME)
 
 
 _TASK = fields.only(
-    FIELDS,
+    [replace(f, help=f.help.replace("the job's", "the login of the node")) for f in FIELDS],
     *("model", "profile", "zai", "bedrock", "permissions", "allowed-tools", "disallowed-tools", "max-turns"),
     *("budget", "timeout", "first-output-timeout", "idle-timeout", "on-limit", "on-denied", "output-schema"),
 )

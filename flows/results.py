@@ -105,6 +105,7 @@ class RunTable:
         if self._is_behind:
             self.publish()
             self.flush()
+        self._writer.shutdown()
 
     def _write(self) -> None:
         data = json.dumps(list(self._rows.values()))

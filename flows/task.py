@@ -186,8 +186,12 @@ def _request(spec: Task, run: Run, environment: Environment) -> Request:
 
 
 def _publish(run: Run, outcome: Outcome) -> None:
-    create_markdown_artifact(
-        key=f"{slug(run.job.name)}-{slug(outcome.task.name)}",
-        markdown=page(outcome),
-        description=f"{outcome.task.name}: {outcome.verdict.reason}",
-    )
+    """Leave the page of a task, which fails no task: the server may be away for long."""
+    try:
+        create_markdown_artifact(
+            key=f"{slug(run.job.name)}-{slug(outcome.task.name)}",
+            markdown=page(outcome),
+            description=f"{outcome.task.name}: {outcome.verdict.reason}",
+        )
+    except Exception as error:
+        get_run_logger().warning("the page of task %s could not be written to the server: %s", outcome.task.name, error)

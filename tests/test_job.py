@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from claude_fixtures import processes_with
 from fake_anthropic import FakeApi, marker
@@ -57,6 +58,18 @@ def test_tasks_run_in_order_and_do_their_work(server: Server, profile: str, repo
     pages = {a["key"]: a["data"] for a in server.artifacts(state) if a["type"] == "markdown"}
     assert f"claude --resume {first['session_id']}" in pages["nightly-first"]
     assert Path(first["transcript"]).read_text().count("\n") >= 4
+
+
+def test_a_page_that_cannot_be_written_fails_no_task(
+    server: Server, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: object) -> None:
+        raise httpx.ConnectError("nobody is there")
+
+    monkeypatch.setattr("ccs.flows.task.create_markdown_artifact", away)
+    state = run(profile, repository, task("only", {"text": "hello"}))
+    assert state.is_completed(), state.message
+    assert "could not be written to the server: nobody is there" in server.logs(state, until="could not be written")
 
 
 def test_a_failed_task_stops_the_run(server: Server, profile: str, repository: Path) -> None:
