@@ -6,6 +6,7 @@ and said.
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from ccs.flows.git.aside import REFS, keep, name_of, write
@@ -30,7 +31,8 @@ def losses(snapshot: Snapshot, run_id: str, task: str) -> tuple[str, ...]:
 class _Losses:
     def __init__(self, snapshot: Snapshot, ref: str) -> None:
         self.snapshot, self.ref = snapshot, ref
-        self.repository = snapshot.repository
+        # From its top: the directory below may have gone with what was set aside.
+        self.repository = replace(snapshot, directory=snapshot.top or snapshot.directory).repository
         self.git = f"git -C {shlex.quote(str(self.repository.place))}"
         self.head, self.branch = self.repository.head, self.repository.branch
         refs, self.elsewhere = branches_and_stashes(self.repository)
