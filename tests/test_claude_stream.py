@@ -61,6 +61,9 @@ def test_a_text_without_end_is_handed_on_in_pieces() -> None:
     assert framer.push(b"x" * 8) == []
     assert framer.push(b"x" * 8) == [b"x" * 16]
     assert framer.push(b"y\n") == [b"y"]
+    assert framer.push(b"x" * 16) == [b"x" * 16]
+    assert framer.push(b"\n") == []  # it ends the piece
+    assert framer.push(b"\n") == [b""]
 
 
 @pytest.mark.parametrize("line", [b"", b"garbage", b"[1]", b"null", b'"x"', b'{"a"', b"[" * 200_000, b"\xff\xfe"])

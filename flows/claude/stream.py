@@ -15,7 +15,7 @@ _WORD = re.compile(r"[A-Za-z_]{1,40}")
 
 
 class LineFramer:
-    """Cuts a stream into lines of any length, in time proportional to its size.
+    """Cuts a stream into lines, in time proportional to its size; one longer than `max_line` bytes comes in pieces.
 
     Only a newline byte ends a line: U+2028 and NEL occur inside JSON strings.
     """
@@ -24,19 +24,22 @@ class LineFramer:
         self._parts: list[bytes] = []
         self._size = 0
         self._max_line = max_line
+        self._is_cut = False
 
     def push(self, data: bytes) -> list[bytes]:
         """The lines, without their newline, that these bytes complete."""
         *ends, rest = data.split(b"\n")
         lines = []
         for end in ends:
-            lines.append(b"".join([*self._parts, end]) if self._parts else end)
-            self._parts, self._size = [], 0
+            if end or self._parts or not self._is_cut:  # else the newline only ends what was given out already
+                lines.append(b"".join([*self._parts, end]) if self._parts else end)
+            self._parts, self._size, self._is_cut = [], 0, False
         if rest:
             self._parts.append(rest)
             self._size += len(rest)
             if self._size > self._max_line:
                 lines += self.flush()
+                self._is_cut = True
         return lines
 
     def flush(self) -> list[bytes]:
