@@ -1,11 +1,9 @@
 """Jobs in files: the export of a job, and reading it back, also from a file of claude-code-scheduler."""
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from shutil import copymode
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +14,7 @@ from ccs.cli.errors import RequestError
 from ccs.cli.lookup import tasks_of
 from ccs.cli.settings import expanded
 from ccs.cli.takeover import Report
+from ccs.cli.whole import write_whole
 
 FORMAT = "ccs.job"
 VERSION = 1
@@ -58,14 +57,7 @@ def save(export: Json, target: str) -> Path:
             return path
         path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            partial.write_text(content, encoding="utf-8")
-            if path.exists():
-                copymode(path, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(path, content)
     except OSError as error:
         raise RequestError(
             f"{target} cannot be written: {error.strerror or error}", "name another file with -o"

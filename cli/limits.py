@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from ccs.cli import lookup, views
-from ccs.cli.api import PAGE, Api, Json
+from ccs.cli.api import Api, Json
 from ccs.cli.findings import Finding, warn
 from ccs.cli.output import many, show_one
 from ccs.flows.spec import limit_variable
@@ -45,28 +45,28 @@ def lift(api: Api, name: str) -> Json:
 
     It is made one whose reset has passed: the first task to go on tries, and the others follow when it had an answer.
     """
-    now, held = api.server_time, [v for v in api.variables(name) if v["name"] == name]
-    until = _until(held[0]) if held else None
-    if held and until and until > now:
-        api.patch(f"/variables/{held[0]['id']}", {"value": {**held[0]["value"], "until": now.timestamp(), "pause": 0}})
+    now, until = api.server_time, None
+    for held in api.variables(name):
+        if held["name"] == name and (ends := _until(held)) and ends > now:
+            until = ends
+            api.patch(f"/variables/{held['id']}", {"value": {**held["value"], "until": now.timestamp(), "pause": 0}})
     runs = list(_waiting(api, name))
     for run in runs:
         message = "Started with ccs before the reset of the usage limit"
         api.set_state(str(run["id"]), "SCHEDULED", str(run["state_name"]), message, now)
-    held_until = until.isoformat() if until and until > now else None
-    return {"lifted": held_until is not None, "until": held_until, "runs": [str(run["name"]) for run in runs]}
+    names = [str(run["name"]) for run in runs]
+    return {"lifted": until is not None, "until": until and until.isoformat(), "runs": names}
 
 
 def _waiting(api: Api, name: str) -> Iterator[Json]:
     """The runs that wait for the end of a limit, and not only for some seconds more."""
     runs, _ = api.runs({"state": {"name": {"any_": ["AwaitingRetry"]}}}, lookup.ALL)
     later = [run for run in runs if datetime.fromisoformat(views.due(run) or "") > api.server_time + _SOON]
-    for start in range(0, len(later), PAGE):
-        rows = api.results([str(run["id"]) for run in later[start : start + PAGE]])
-        for run in later[start : start + PAGE]:
-            tasks = [row for row in rows.get(str(run["id"]), []) if row.get("verdict") == "waiting"]
-            if name in {limit_variable(row.get("profile") or None, str(row.get("node"))) for row in tasks}:
-                yield run
+    rows = api.results([str(run["id"]) for run in later])
+    for run in later:
+        tasks = [row for row in rows.get(str(run["id"]), []) if row.get("verdict") == "waiting"]
+        if name in {limit_variable(row.get("profile") or None, str(row.get("node"))) for row in tasks}:
+            yield run
 
 
 def _findings(api: Api, variables: Iterable[Json]) -> Iterator[Finding]:

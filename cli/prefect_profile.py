@@ -4,11 +4,11 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from shutil import copymode
 from typing import Any
 
 from ccs.cli.errors import RequestError
 from ccs.cli.settings import Settings
+from ccs.cli.whole import write_whole
 
 OWN = "ccs"
 """The profile that is made when the user has none of their own."""
@@ -29,14 +29,7 @@ def point_to(settings: Settings, url: str) -> str:
         after = _with_active(after, name)
     _check(path, before, after, name, url)
     path.parent.mkdir(parents=True, exist_ok=True)
-    place = path.resolve()  # a link stays one
-    fresh = place.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)  # it may hold keys
-    fresh.write_text(after, encoding="utf-8")
-    if place.exists():
-        copymode(place, fresh)
-    fresh.replace(place)
+    write_whole(path, after, mode=0o600)  # it may hold keys
     verb = "made and chose" if name != active else "set the address in"
     return f"{verb} Prefect's profile {name!r} in {path}: `prefect` finds this server, too"
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ccs.cli.errors import ServerError
+from ccs.cli.whole import write_whole
 
 
 @dataclass
@@ -91,9 +92,7 @@ class Process:
 
     def _save(self) -> None:
         stored = {k: v for k, v in asdict(self).items() if k != "file"}
-        fresh = self.file.with_suffix(".new")
-        fresh.write_text(json.dumps(stored), encoding="utf-8")
-        fresh.replace(self.file)
+        write_whole(self.file, json.dumps(stored))
 
 
 def born(pid: int) -> str | None:

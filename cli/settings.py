@@ -49,9 +49,13 @@ class Settings:
 
     def environment_for(self, url: str) -> dict[str, str]:
         """What tells another program of this machine of the server; a login never in the address, which it may log."""
-        login = self._address[1] if url == self.api_url else ""
-        given = self.value("PREFECT_API_AUTH_STRING") or self.value("PREFECT_API_KEY")
-        return {"PREFECT_API_URL": url, **({"PREFECT_API_AUTH_STRING": login} if login and not given else {})}
+        login = self._basic if url == self.api_url and self._address[1] else ""
+        return {"PREFECT_API_URL": url, **({"PREFECT_API_AUTH_STRING": login} if login else {})}
+
+    @property
+    def _basic(self) -> str:
+        """The user:password to log in with; one in the address gives way to every other login."""
+        return self.value("PREFECT_API_AUTH_STRING") or ("" if self.value("PREFECT_API_KEY") else self._address[1])
 
     @property
     def configured(self) -> bool:
@@ -90,12 +94,10 @@ class Settings:
                 headers.update({str(k): str(v) for k, v in json.loads(custom).items()})
             except (ValueError, AttributeError) as error:
                 raise RequestError("PREFECT_CLIENT_CUSTOM_HEADERS is not a JSON object") from error
-        if auth := self.value("PREFECT_API_AUTH_STRING"):
-            headers["Authorization"] = "Basic " + b64encode(auth.encode()).decode()
+        if login := self._basic:
+            headers["Authorization"] = "Basic " + b64encode(login.encode()).decode()
         elif key := self.value("PREFECT_API_KEY"):
             headers["Authorization"] = f"Bearer {key}"
-        elif login := self._address[1]:
-            headers["Authorization"] = "Basic " + b64encode(login.encode()).decode()
         for name, value in headers.items():
             if not (name + value).isascii() or not (name + value).isprintable():
                 raise RequestError(

@@ -96,10 +96,9 @@ class Outcome:
 
     Without attempts, `claude` was never started. `earlier` has the figures of the parts before; `waits_until` (seconds
     since 1970) is set when the task is to go on then, and has waited since `limited_since`; `used` is for then, too;
-    `commands` are
-    its condition and the gates of the last round, `output` is the object it was asked for, `commit` what git made of
-    its changes, `notes` are sentences. While it is `undecided`, what it changed is yet to be committed or set aside,
-    together with what a task beside it changes.
+    `commands` are its condition and the gates of the last round, `output` is the object it was asked for, `commit` what
+    git made of its changes, `notes` are sentences. While it is `undecided`, what it changed is yet to be committed or
+    set aside, together with what a task beside it changes.
     """
 
     task: Task

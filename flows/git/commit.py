@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import IO
 
 from ccs.flows.git import locks, submodules
@@ -33,10 +33,10 @@ class Committed:
     """All files that the task changed, in commits or not."""
     branch: str
     """Where the commits are; empty when HEAD is detached."""
-    rest: tuple[str, ...] = ()
+    rest: tuple[str, ...]
     """Those of `left` that would be in the way of the next run: hooks have changed them once more after the commit of
     what they changed before, or they are submodules with changes inside."""
-    problem: str = ""
+    problem: str
     """Why the index does not have what is committed, and what to do; or nothing."""
 
     @property
@@ -67,7 +67,7 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
         wanted, left = _sorted_out(repository, snapshot, before)
         if not wanted:
             _unstage(repository, snapshot, before)
-            return replace(_result(repository, snapshot, before, None, (), left), rest=_inside(snapshot, before))
+            return _result(repository, snapshot, before, before, None, (), left)
         if before.operation:
             problem = way_out(before) if snapshot.operation else f"the task left a {before.operation} unfinished"
             raise GitError(f"the changes of task {shown(origin.task)} cannot be committed: {problem}")
@@ -95,22 +95,30 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
         except GitError as error:
             problem = f"{error}. Bring the index up to date with: git -C {shlex.quote(str(repository.place))} reset"
         files = repository.difference(before.base, now.base)
-        result = _result(repository, snapshot, before, commit_id, files, left, now)
-        return replace(result, rest=(*sorted(rest), *_inside(snapshot, now)), problem=problem)
+        return _result(repository, snapshot, before, now, commit_id, files, left, rest, problem)
 
 
 def _result(
     repository: Repository,
     snapshot: Snapshot,
     before: Snapshot,
+    now: Snapshot,
     commit_id: str | None,
     files: Iterable[str],
     left: Iterable[str],
-    now: Snapshot | None = None,
+    rest: Iterable[str] = (),
+    problem: str = "",
 ) -> Committed:
-    changed = changes(snapshot, now or before)
-    own = commits_since(repository, snapshot, before)
-    return Committed(commit_id, tuple(sorted(files)), own, tuple(sorted(left)), tuple(changed), before.branch)
+    return Committed(
+        commit_id,
+        files=tuple(sorted(files)),
+        own=commits_since(repository, snapshot, before),
+        left=tuple(sorted(left)),
+        changed=tuple(changes(snapshot, now)),
+        branch=before.branch,
+        rest=(*sorted(rest), *_inside(snapshot, now)),
+        problem=problem,
+    )
 
 
 def commits_since(repository: Repository, snapshot: Snapshot, now: Snapshot) -> tuple[str, ...]:
