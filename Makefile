@@ -28,10 +28,10 @@ fix: install  ## format, and mend what ruff can mend
 	@$(BIN)/ruff format .
 
 bench: install  ## measure ccs against stock Prefect and bare claude, as ratios
-	@$(BIN)/python tests/bench.py
+	@cd tests && ../$(BIN)/python -m benches
 
 chaos: install  ## do bad things to real runs, and count what went wrong (takes many minutes)
-	@$(BIN)/python tests/chaos.py
+	@cd tests && ../$(BIN)/python -m chaos
 
 build: install  ## build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation

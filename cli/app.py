@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from ccs.cli import output, settings
+from ccs.cli.client import settings
 from ccs.cli.errors import NotFoundError, RequestError
+from ccs.cli.terminal import output
 
 if TYPE_CHECKING:
-    from ccs.cli.api import Api
+    from ccs.cli.client.api import Api
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,11 +57,11 @@ class Session:
     def api(cls) -> "Api":
         """The server this call talks to."""
         if cls._api is None:
-            from ccs.cli.api import Api
+            from ccs.cli.client.api import Api
 
             cls._api = Api(cls.settings())
             if cls.dry_run:
-                from ccs.cli.rehearsal import Rehearsal
+                from ccs.cli.client.rehearsal import Rehearsal
 
                 cls._api.rehearsal = Rehearsal()
         return cls._api

@@ -9,7 +9,7 @@ import typer
 
 from ccs.cli.app import FRAME, Lazy, Session
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
-from ccs.cli.output import ReaderGoneError, Talk, say, write
+from ccs.cli.terminal.output import ReaderGoneError, Talk, say, write
 
 COMPLETE = "_CCS_COMPLETE"
 """The variable by which the script of `ccs completion` asks for words."""
@@ -21,27 +21,27 @@ _NONSENSE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError
 
 class _Ccs(Lazy):
     table = {  # noqa: RUF012
-        "up": ("ccs.cli.up", "Start what is needed: server, pool and a node; wait until they are ready."),
-        "down": ("ccs.cli.up", "Stop the node and the server that `ccs up` started."),
-        "status": ("ccs.cli.status", "What runs where: server, pool, nodes, profiles, versions."),
-        "health": ("ccs.cli.status", "Whether the server answers; the exit code says it."),
-        "doctor": ("ccs.cli.doctor", "Check everything a run needs, and say what to do."),
-        "run": ("ccs.cli.oneoff", "Run one prompt now, without a job of its own."),
-        "jobs": ("ccs.cli.jobs", "Jobs: create, change, run."),
-        "tasks": ("ccs.cli.tasks", "Tasks of a job: one Claude Code session each."),
-        "runs": ("ccs.cli.runs", "Runs of jobs: state, result, logs."),
-        "profiles": ("ccs.cli.profiles", "Profiles: the environment claude runs with."),
-        "import-legacy": ("ccs.cli.legacy_folder", "Take over a data folder of claude-code-scheduler."),
-        "worktrees": ("ccs.cli.worktrees", "Worktrees of jobs in a repository of this machine."),
-        "nodes": ("ccs.cli.nodes", "Nodes: the machines that execute runs."),
-        "explain": ("ccs.cli.explain", "Why a job did not run, or a run ended as it did."),
-        "open": ("ccs.cli.page", "The page of a job or run in the UI."),
-        "state": ("ccs.cli.overview", "Everything the server holds: jobs, tasks, profiles, runs, nodes."),
-        "scheduler": ("ccs.cli.overview", "What is scheduled, and when it comes due."),
-        "stats": ("ccs.cli.stats", "Runs, cost and turns of each job."),
-        "cost": ("ccs.cli.cost", "What jobs, tasks, profiles, models and days cost, estimated."),
-        "debug": ("ccs.cli.debug", "Look inside: jobs, runs, transcripts, environments, settings."),
-        "completion": ("ccs.cli.completion", "The script that completes ccs in bash, zsh or fish."),
+        "up": ("ccs.cli.commands.up", "Start what is needed: server, pool and a node; wait until they are ready."),
+        "down": ("ccs.cli.commands.up", "Stop the node and the server that `ccs up` started."),
+        "status": ("ccs.cli.commands.status", "What runs where: server, pool, nodes, profiles, versions."),
+        "health": ("ccs.cli.commands.status", "Whether the server answers; the exit code says it."),
+        "doctor": ("ccs.cli.commands.doctor", "Check everything a run needs, and say what to do."),
+        "run": ("ccs.cli.commands.run", "Run one prompt now, without a job of its own."),
+        "jobs": ("ccs.cli.commands.jobs", "Jobs: create, change, run."),
+        "tasks": ("ccs.cli.commands.tasks", "Tasks of a job: one Claude Code session each."),
+        "runs": ("ccs.cli.commands.runs", "Runs of jobs: state, result, logs."),
+        "profiles": ("ccs.cli.commands.profiles", "Profiles: the environment claude runs with."),
+        "import-legacy": ("ccs.cli.commands.import_legacy", "Take over a data folder of claude-code-scheduler."),
+        "worktrees": ("ccs.cli.commands.worktrees", "Worktrees of jobs in a repository of this machine."),
+        "nodes": ("ccs.cli.commands.nodes", "Nodes: the machines that execute runs."),
+        "explain": ("ccs.cli.commands.explain", "Why a job did not run, or a run ended as it did."),
+        "open": ("ccs.cli.commands.open", "The page of a job or run in the UI."),
+        "state": ("ccs.cli.commands.state", "Everything the server holds: jobs, tasks, profiles, runs, nodes."),
+        "scheduler": ("ccs.cli.commands.state", "What is scheduled, and when it comes due."),
+        "stats": ("ccs.cli.commands.stats", "Runs, cost and turns of each job."),
+        "cost": ("ccs.cli.commands.cost", "What jobs, tasks, profiles, models and days cost, estimated."),
+        "debug": ("ccs.cli.commands.debug", "Look inside: jobs, runs, transcripts, environments, settings."),
+        "completion": ("ccs.cli.commands.completion", "The script that completes ccs in bash, zsh or fish."),
     }
 
 
@@ -96,7 +96,7 @@ def _run(argv: list[str]) -> int:
     code = _outcome(argv)
     if not (requests := Session.rehearsed()):
         return code
-    from ccs.cli import rehearsal
+    from ccs.cli.client import rehearsal
 
     rehearsal.show(requests)
     return code if code in (ServerError.exit_code, UnreachableError.exit_code) else 0
@@ -106,7 +106,7 @@ def _outcome(argv: list[str]) -> int:
     command: Any = typer.main.get_command(app)
     try:
         if COMPLETE in os.environ:
-            from ccs.cli import completion
+            from ccs.cli.commands import completion
 
             return completion.answer(command)
         if odd := next((word for word in argv if _is_garbled(word)), None):

@@ -13,16 +13,16 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from ccs.blocks.env import EMPTY
-from ccs.flows import results
-from ccs.flows.outcome import NOT_RUN, OK, RUNNING, SKIPPED, WAITING, Row, blank, kept
-from ccs.flows.place import Place
-from ccs.flows.plan import Plan
-from ccs.flows.run import Run
-from ccs.flows.shell import CONDITION_TIMEOUT, Shell
-from ccs.flows.spec import Job, Task
-from ccs.flows.suspension import suspend
-from ccs.flows.task import run_task
-from ccs.flows.workplace import WorkplaceError, marks
+from ccs.flows.processes.shell import CONDITION_TIMEOUT, Shell
+from ccs.flows.record import table as results
+from ccs.flows.record.outcome import NOT_RUN, OK, RUNNING, SKIPPED, WAITING, Row, blank, kept
+from ccs.flows.run.plan import Plan
+from ccs.flows.run.run import Run
+from ccs.flows.run.suspension import suspend
+from ccs.flows.run.task import run_task
+from ccs.flows.spec.job import Job, Task
+from ccs.flows.workplace.directory import WorkplaceError, marks
+from ccs.flows.workplace.workplace import Place
 
 
 @flow(name="job", persist_result=False)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from claude_fixtures import bundled_claude
-from fake_anthropic import FakeApi
+from fakes.anthropic import FakeApi
+from worlds.claude import bundled_claude
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".demo"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import bundled_claude
-from fake_anthropic import FakeApi
-from flow_world import (
+from fakes.anthropic import FakeApi
+from worlds.claude import bundled_claude
+from worlds.flow import (
     Server,
     api,
     change_row,
@@ -30,8 +30,8 @@ from flow_world import (
 
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
-from ccs.flows.limits import Closed, Due, Gate, Open, Probing
-from ccs.flows.run import Run
+from ccs.flows.limits.gate import Closed, Due, Gate, Open, Probing
+from ccs.flows.run.run import Run
 
 __all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 

@@ -14,11 +14,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from budget_world import NOON, Limits, World, a_job, a_task, a_world, no_server
+from worlds.budget import NOON, Limits, World, a_job, a_task, a_world, no_server
 
 from ccs.flows.budgets.budget import Allowance, Budget, BudgetSpent, Stopped
 from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, micro
-from ccs.flows.claude.stop import Stop
+from ccs.flows.processes.stop import Stop
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from budget_world import NOON, World, a_world
+from worlds.budget import NOON, World, a_world
 
 from ccs.flows.budgets.ledger import LedgerError
 from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, micro

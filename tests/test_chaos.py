@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from chaos_world import COUNTS, World
+from chaos.world import COUNTS, World
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from threading import Timer
 from typing import Any
 
 import pytest
-from claude_fixtures import KEY, PATIENCE, Bench, api, bench, processes_with
-from fake_anthropic import FakeApi, marker
+from fakes.anthropic import FakeApi, marker
+from worlds.claude import KEY, PATIENCE, Bench, api, bench, processes_with
 
 from ccs.flows.claude.events import Answered, ApiRetry, Event, Finished, Init, Said, ToolCall, ToolResult
-from ccs.flows.claude.verdict import Reason
+from ccs.flows.spec.verdict import Reason
 
 __all__ = ["api", "bench"]  # fixtures
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ccs.flows.claude.environment import SAFETY, TUNING, child_environment
 from ccs.flows.claude.executable import ExecutableNotFound, find_executable
+from ccs.flows.processes.environment import SAFETY, TUNING, child_environment
 
 NODE = {"HOME": "/home/me", "PATH": "/bin"}
 

@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from claude_fixtures import Bench, api, bench
-from fake_anthropic import marker
+from fakes.anthropic import marker
+from worlds.claude import Bench, api, bench
 
 from ccs.flows.claude.events import ToolResult
 from ccs.flows.claude.facts import Facts
 from ccs.flows.claude.failure import failed
 from ccs.flows.claude.stream import Record
-from ccs.flows.claude.verdict import Reason
+from ccs.flows.spec.verdict import Reason
 
 __all__ = ["api", "bench"]  # fixtures
 

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from claude_fixtures import INIT, KEY, RESULT, SAID, Bench, api, bench, printing, stub
-from fake_anthropic import FakeApi, marker
+from fakes.anthropic import FakeApi, marker
+from worlds.claude import INIT, KEY, RESULT, SAID, Bench, api, bench, printing, stub
 
 from ccs.flows.claude.output import MAX_DEPTH, cleaned, nests_too_deep
-from ccs.flows.claude.verdict import Reason
+from ccs.flows.spec.verdict import Reason
 
 __all__ = ["api", "bench"]  # fixtures
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import Bench
-from fake_anthropic import FakeApi, marker
+from fakes.anthropic import FakeApi, marker
+from worlds.claude import Bench
 
 from ccs.flows.claude.events import ToolCall
 from ccs.flows.claude.report import Report
-from ccs.flows.claude.verdict import Reason
+from ccs.flows.spec.verdict import Reason
 
 
 @pytest.fixture

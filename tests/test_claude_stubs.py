@@ -8,13 +8,13 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from claude_fixtures import INIT, PATIENCE, RESULT, SAID, Bench, printing, processes_with, stub
+from worlds.claude import INIT, PATIENCE, RESULT, SAID, Bench, printing, processes_with, stub
 
 from ccs.blocks.redact import Redactor
 from ccs.flows.claude.events import Event, Init, Noise, Notice, Said
 from ccs.flows.claude.executable import Executable
 from ccs.flows.claude.story import MAX_NOISE
-from ccs.flows.claude.verdict import Reason
+from ccs.flows.spec.verdict import Reason
 
 BAD = {**RESULT, "is_error": True, "result": "API Error: 500", "api_error_status": 500}
 SLEEP = "time.sleep(300)"

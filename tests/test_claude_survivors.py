@@ -10,11 +10,11 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from claude_fixtures import INIT, RESULT, SAID, Bench, api, bench, printing, processes_with, stub
-from fake_anthropic import marker
+from fakes.anthropic import marker
+from worlds.claude import INIT, RESULT, SAID, Bench, api, bench, printing, processes_with, stub
 
 from ccs.flows.claude.events import Event, ToolCall
-from ccs.flows.claude.verdict import Reason
+from ccs.flows.spec.verdict import Reason
 
 __all__ = ["api", "bench"]  # fixtures
 
@@ -122,7 +122,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from claude_fixtures import Bench
+from worlds.claude import Bench
 from ccs.flows.claude.executable import Executable
 bench = Bench(Path({folder!r}), {url!r}, Executable(Path({claude!r})))
 bench.run({prompt!r}, session_id={session!r}, on_event=lambda event: print(event, flush=True))

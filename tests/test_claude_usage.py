@@ -8,8 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from claude_fixtures import INIT, RESULT, SAID, Bench, line, printing, processes_with, stub
-from fake_anthropic import FakeApi, marker
+from fakes.anthropic import FakeApi, marker
+from worlds.claude import INIT, RESULT, SAID, Bench, line, printing, processes_with, stub
 
 from ccs.flows.claude.attempt import REPLY_USD
 from ccs.flows.claude.events import Event, Finished, ToolCall
@@ -17,7 +17,7 @@ from ccs.flows.claude.report import Report
 from ccs.flows.claude.session import session_file
 from ccs.flows.claude.stream import Record
 from ccs.flows.claude.usage import Usage, announced, spent_until
-from ccs.flows.claude.verdict import Reason
+from ccs.flows.spec.verdict import Reason
 
 ECHO: dict[str, Any] = {"tool": "Bash", "input": {"command": "echo hi"}}
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import INIT, RESULT, SAID, line
+from worlds.claude import INIT, RESULT, SAID, line
 
 from ccs.flows.claude.ending import Ending, Halt
 from ccs.flows.claude.facts import Denial, Facts
 from ccs.flows.claude.judgement import judge
 from ccs.flows.claude.request import Request
 from ccs.flows.claude.stream import Record
-from ccs.flows.claude.verdict import Reason, Verdict
+from ccs.flows.spec.verdict import Reason, Verdict
 
 CALL = line("assistant", message={"id": "m2", "content": [{"type": "tool_use", "id": "t1", "name": "Bash"}]})
 ANSWER = line("user", message={"content": [{"type": "tool_result", "tool_use_id": "t1"}]})

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cli_world import CCS, Cli
+from worlds.cli import CCS, Cli
 
 ASK = """
 source <(ccs completion bash)

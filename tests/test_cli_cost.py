@@ -7,16 +7,17 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cli_world import Cli
 from PIL import Image
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from worlds.cli import Cli
 
-from ccs.cli import api, bars
+from ccs.cli.client import api
+from ccs.cli.terminal import bars
 from ccs.flows.budgets.ledger import Ledger
 from ccs.flows.budgets.pause import pause
 from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, micro
-from ccs.flows.spec import run_table_key
+from ccs.flows.spec.job import run_table_key
 
 Leave = Callable[..., str]
 NOW = datetime.now(UTC)

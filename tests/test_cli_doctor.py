@@ -8,14 +8,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cli_world import Cli
-from run_states import live_node
+from worlds.cli import Cli
+from worlds.runs import live_node
 
-from ccs.cli import credentials, machine, provision
-from ccs.cli.api import Api, Json
-from ccs.cli.checks import check
-from ccs.cli.findings import Finding, Level
-from ccs.cli.settings import Settings
+from ccs.cli.client import provision
+from ccs.cli.client.api import Api, Json
+from ccs.cli.client.settings import Settings
+from ccs.cli.diagnosis import credentials, machine
+from ccs.cli.diagnosis.findings import Finding, Level
+from ccs.cli.diagnosis.server import check
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from cli_world import Cli
-from run_states import ended, live_node, state
+from worlds.cli import Cli
+from worlds.runs import ended, live_node, state
 
-from ccs.cli import advice
-from ccs.cli.api import Json
+from ccs.cli.client.api import Json
+from ccs.cli.diagnosis import advice
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from cli_world import Cli
+from worlds.cli import Cli
 
-from ccs.cli import fields, job_options, task_options
-from ccs.cli.fields import Field
-from ccs.flows.spec import Job, Task
+from ccs.cli.commands import job_options, task_options
+from ccs.cli.terminal import fields
+from ccs.cli.terminal.fields import Field
+from ccs.flows.spec.job import Job, Task
 
 SCHEMA: Any = {"type": "object", "properties": {"found": {"type": "integer"}}}
 

@@ -8,12 +8,13 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from bad_server import Answer, bad, drops, gives
-from cli_world import Cli, Said
-from damage import ODD, damaged
+from fakes.damage import ODD, damaged
+from fakes.server import Answer, bad, drops, gives
+from worlds.cli import Cli, Said
 
-from ccs.cli import editing, follow, stopping, transport
-from ccs.flows.spec import parameter_schema
+from ccs.cli.client import editing, stopping, transport
+from ccs.cli.commands import following as follow
+from ccs.flows.spec.job import parameter_schema
 
 TIME = "2026-01-01T00:00:00+00:00"
 ID = "0a1b2c3d-0000-4000-8000-000000000000"

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import legacy_data as old
 import pytest
-from cli_world import Cli, Said
+from fakes import legacy_data as old
+from worlds.cli import Cli, Said
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import CCS, Cli
+from worlds.cli import CCS, Cli
 
 
 @pytest.fixture(scope="module")

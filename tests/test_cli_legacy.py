@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
-import legacy_data as old
 import pytest
-from cli_world import Cli, Said
+from fakes import legacy_data as old
+from worlds.cli import Cli, Said
 
-from ccs.cli import legacy
-from ccs.cli.legacy import Refusal, translate
+from ccs.cli import claude_code_scheduler as legacy
+from ccs.cli.claude_code_scheduler import Refusal, translate
 
 ALIAS = str(Path(sys.executable).with_name("claude-code-scheduler"))
 BEDROCK = "9e4eaa7d-ba4e-44c0-861a-712aa75382d1"

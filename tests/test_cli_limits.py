@@ -7,10 +7,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cli_world import Cli
-from run_states import ended, live_node, newest, state, table
+from worlds.cli import Cli
+from worlds.runs import ended, live_node, newest, state, table
 
-from ccs.flows.spec import limit_variable
+from ccs.flows.spec.job import limit_variable
 
 MESSAGE = "usage limit of profile 'x' until then"
 

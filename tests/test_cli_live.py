@@ -11,10 +11,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cli_world import CCS, Cli
-from run_states import ended, newest, state
+from worlds.cli import CCS, Cli
+from worlds.runs import ended, newest, state
 
-from ccs.cli import editor
+from ccs.cli.commands import editor
 from ccs.cli.errors import RequestError
 
 EDITOR = "import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text().replace({!r}, {!r}))"

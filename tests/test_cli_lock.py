@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_world import CCS, Cli
+from worlds.cli import CCS, Cli
 
-from ccs.cli import lock
-from ccs.cli.api import Api
+from ccs.cli.client import lock
+from ccs.cli.client.api import Api
+from ccs.cli.client.settings import Settings
 from ccs.cli.errors import RequestError
-from ccs.cli.settings import Settings
 
 
 @pytest.fixture

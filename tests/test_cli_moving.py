@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from cli_world import Cli, Said
+from worlds.cli import Cli, Said
 
 
 @pytest.fixture(scope="module")

@@ -9,21 +9,23 @@ import sys
 
 import pytest
 
-from ccs.cli import findings, follow, output
+from ccs.cli.commands import following as follow
+from ccs.cli.diagnosis import findings
 from ccs.cli.main import main
-from ccs.cli.output import Format, Talk
+from ccs.cli.terminal import output
+from ccs.cli.terminal.output import Format, Talk
 
 ROWS = [{"id": "1", "name": "first", "status": "Completed"}, {"id": "2", "name": "zweite ü", "status": "Failed"}]
 COLUMNS: output.Columns = {"NAME": "name", "STATUS": "status", "BOTH": lambda r: [r["id"], r["name"]]}
 
 SHOW = """
 import sys
-from ccs.cli import output
+from ccs.cli.terminal import output
 rows = [{"id": str(n), "name": "n" * 80, "status": "Completed"} for n in range(3)]
 output.show_list(rows, {"NAME": "name", "STATUS": "status"}, "things")
 """
 WIDE = """
-from ccs.cli import output
+from ccs.cli.terminal import output
 row = {name: "words of it" for name in "abcdefgh"}
 output.show_list([row | {"a": "a-long-name"}], {name.upper() * 3: name for name in row}, "things")
 """
@@ -118,7 +120,7 @@ def test_a_terminal_without_unicode_gets_plain_letters() -> None:
 
 
 def test_json_survives_an_encoding_without_unicode() -> None:
-    code = "from ccs.cli import output; output.show_list([{'id': 'ü'}], {}, 'x')"
+    code = "from ccs.cli.terminal import output; output.show_list([{'id': 'ü'}], {}, 'x')"
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=True)
     assert json.loads(child.stdout) == {"x": [{"id": "ü"}]}

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from cli_world import Cli
-from run_states import ended, live_node, state
+from worlds.cli import Cli
+from worlds.runs import ended, live_node, state
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cli_world import Cli
+from worlds.cli import Cli
 
 
 @pytest.fixture(scope="module")

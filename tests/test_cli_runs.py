@@ -8,12 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from cli_world import Cli
-from run_states import ended, newest, state
+from worlds.cli import Cli
+from worlds.runs import ended, newest, state
 
-from ccs.cli import api, follow
-from ccs.cli.api import Api
-from ccs.cli.settings import Settings
+from ccs.cli.client import api
+from ccs.cli.client.api import Api
+from ccs.cli.client.settings import Settings
+from ccs.cli.commands import following as follow
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccs.cli import cron, schedule
+from ccs.cli.client import schedule
 from ccs.cli.errors import RequestError
+from ccs.flows.schedules import cron
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 

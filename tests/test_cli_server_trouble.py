@@ -5,10 +5,10 @@ import socket
 import subprocess
 
 import pytest
-from bad_server import Answer, bad, drops, gives
-from cli_world import CCS, Cli
+from fakes.server import Answer, bad, drops, gives
+from worlds.cli import CCS, Cli
 
-from ccs.cli import transport
+from ccs.cli.client import transport
 
 EMPTY = gives(200, {"results": [], "count": 0})
 

@@ -4,11 +4,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cli_world import Cli
+from worlds.cli import Cli
 
-from ccs.cli import prefect_profile
+from ccs.cli.client.settings import DEFAULT_API_URL, Settings, expanded
 from ccs.cli.errors import RequestError
-from ccs.cli.settings import DEFAULT_API_URL, Settings, expanded
+from ccs.cli.local import prefect_profile
 
 PROFILES = """\
 # mine

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import typer
-from cli_world import CCS, Cli
+from worlds.cli import CCS, Cli
 
 from ccs.cli.main import app
 

@@ -5,13 +5,15 @@ import random
 from pathlib import Path
 from typing import Any
 
-import legacy_data as old
 import pytest
-from damage import damaged
+from fakes import legacy_data as old
+from fakes.damage import damaged
 
-from ccs.cli import exports, legacy, legacy_folder
+from ccs.cli import claude_code_scheduler as legacy
+from ccs.cli.client import exports
+from ccs.cli.commands import import_legacy as legacy_folder
 from ccs.cli.errors import RequestError
-from ccs.cli.takeover import Report
+from ccs.cli.legacy.takeover import Report
 
 
 def whole() -> tuple[Any, Any, Any]:

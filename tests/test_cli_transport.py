@@ -7,12 +7,12 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from bad_server import Answer, bad, gives
-from cli_world import Cli
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from fakes.server import Answer, bad, gives
+from worlds.cli import Cli
 
 NODE = {"id": "1", "name": "n", "status": "ONLINE", "last_heartbeat_time": "2026-11-21T17:12:00+00:00"}
 EMPTY = gives(200, {"results": [], "count": 0})

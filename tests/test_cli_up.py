@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_world import Cli
-from prefect_server import clean_environment, free_port
+from worlds.cli import Cli
+from worlds.server import clean_environment, free_port
 
-from ccs.cli.process import Process
+from ccs.cli.local.process import Process
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cli_world import Cli
-from run_states import table
+from worlds.cli import Cli
+from worlds.runs import table
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_world import Cli
-from git_world import commit, git, repository, status, write
+from worlds.cli import Cli
+from worlds.git import commit, git, repository, status, write
 
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.worktree import prepare

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from budget_world import NOON, World, a_job, a_task, a_world, no_server
 from prefect.client.orchestration import get_client
+from worlds.budget import NOON, World, a_job, a_task, a_world, no_server
 
-from ccs.deployments.resume import Resumption
-from ccs.flows.claude.stop import Stop
+from ccs.deployments.node.resumption import Resumption
+from ccs.flows.processes.stop import Stop
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ccs.deployments import sweep
+from ccs.deployments.node import sweep
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
 POLITE = "import time; print(1, flush=True); time.sleep(600)"
-ZYGOTE = "from ccs.deployments import sweep; sweep.set_title(sweep.ZYGOTE_TITLE); " + POLITE
+ZYGOTE = "from ccs.deployments.node import sweep; sweep.set_title(sweep.ZYGOTE_TITLE); " + POLITE
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 

@@ -10,17 +10,17 @@ import uuid
 from pathlib import Path
 
 import pytest
-from node_world import POOL_TEMPLATE
 from prefect.runner import _flow_run_executor
 from prefect.runner._cancellation_manager import CancellationManager
 from prefect.runner._process_manager import ProcessHandle, ProcessManager
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
-from prefect_server import clean_environment
+from worlds.node import POOL_TEMPLATE
+from worlds.server import clean_environment
 
-from ccs.deployments import environment, sweep, zygote
-from ccs.deployments.forks import ForkError, Zygote
-from ccs.deployments.worker import NodeWorker
+from ccs.deployments.node import environment, sweep, zygote
+from ccs.deployments.node.forks import ForkError, Zygote
+from ccs.deployments.node.worker import NodeWorker
 
 MOVED = "Prefect moved what deployments/worker.py rests on; see its docstring"
 
@@ -77,7 +77,7 @@ def test_defaults_leave_alone_what_the_user_has_set(tmp_path: Path) -> None:
         'active = "mine"\n[profiles.mine]\nPREFECT_CLIENT_MAX_RETRIES = "3"\nPREFECT_API_URL = "http://localhost:1/api"\n'
     )
     code = (
-        "from prefect import settings as s; from ccs.deployments import environment as e; e.apply_defaults(); "
+        "from prefect import settings as s; from ccs.deployments.node import environment as e; e.apply_defaults(); "
         "print(s.PREFECT_CLIENT_MAX_RETRIES.value(), s.PREFECT_LOGGING_TO_API_BATCH_INTERVAL.value(), "
         "s.PREFECT_WORKER_HEARTBEAT_SECONDS.value(), e.of_zygote('n')['PREFECT_CLIENT_MAX_RETRIES'])"
     )

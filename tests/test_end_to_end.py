@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import bundled_claude, processes_with
-from fake_anthropic import FakeApi, marker
-from flow_world import limited
+from fakes.anthropic import FakeApi, marker
+from worlds.claude import bundled_claude, processes_with
+from worlds.flow import limited
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent

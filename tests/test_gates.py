@@ -8,14 +8,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from claude_fixtures import KEY, PATH, Bench, processes_with
-from fake_anthropic import FakeApi
+from fakes.anthropic import FakeApi
+from worlds.claude import KEY, PATH, Bench, processes_with
 
 from ccs.blocks.env import EMPTY, Source, Variable, resolve
 from ccs.blocks.redact import MASK, Redactor
-from ccs.flows import gates
-from ccs.flows.claude.stop import Stop, StopReason
-from ccs.flows.gates import CommandResult, check_files, command_environment, fix_prompt, run_command
+from ccs.flows.processes import command as gates
+from ccs.flows.processes.command import CommandResult, check_files, command_environment, fix_prompt, run_command
+from ccs.flows.processes.stop import Stop, StopReason
 
 
 class Workshop:

@@ -9,8 +9,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from git_world import commit as committed_by_hand
-from git_world import dirty, furnished, git, repository, status, write
+from worlds.git import commit as committed_by_hand
+from worlds.git import dirty, furnished, git, repository, status, write
 
 from ccs.flows.git import journal
 from ccs.flows.git.aside import Aside, aside

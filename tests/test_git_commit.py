@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from git_world import commit as committed_by_hand
-from git_world import dirty, furnished, git, repository, status, write
+from worlds.git import commit as committed_by_hand
+from worlds.git import dirty, furnished, git, repository, status, write
 
 from ccs.flows.git.command import GitError
 from ccs.flows.git.commit import Committed, commit

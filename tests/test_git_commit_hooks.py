@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from git_world import furnished, git, hook, status, write
+from worlds.git import furnished, git, hook, status, write
 
 from ccs.flows.git.command import GitError
 from ccs.flows.git.commit import Committed, commit

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from git_world import commit, furnished, git, repository, status, write
+from worlds.git import commit, furnished, git, repository, status, write
 
 from ccs.flows.git.commit import commit as commit_task
 from ccs.flows.git.losses import losses

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from git_world import commit as committed_by_hand
-from git_world import dirty, git, repository, status, write
+from worlds.git import commit as committed_by_hand
+from worlds.git import dirty, git, repository, status, write
 
 from ccs.flows.git import journal
 from ccs.flows.git.aside import aside

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from git_world import commit, dirty, git, hook, repository, status, write
+from worlds.git import commit, dirty, git, hook, repository, status, write
 
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError

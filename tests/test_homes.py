@@ -9,10 +9,10 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from ccs.cli import editing, provision
-from ccs.cli.api import Api
-from ccs.cli.settings import Settings
-from ccs.deployments.homes import at_home
+from ccs.cli.client import editing, provision
+from ccs.cli.client.api import Api
+from ccs.cli.client.settings import Settings
+from ccs.deployments.node.homes import at_home
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from claude_fixtures import processes_with
-from fake_anthropic import FakeApi, marker
-from flow_world import (
+from fakes.anthropic import FakeApi, marker
+from prefect.types import SecretDict
+from worlds.claude import processes_with
+from worlds.flow import (
     KEY,
     Server,
     api,
@@ -26,7 +27,6 @@ from flow_world import (
     task,
     waits,
 )
-from prefect.types import SecretDict
 
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
@@ -66,7 +66,7 @@ def test_a_page_that_cannot_be_written_fails_no_task(
     def away(**_: object) -> None:
         raise httpx.ConnectError("nobody is there")
 
-    monkeypatch.setattr("ccs.flows.task.create_markdown_artifact", away)
+    monkeypatch.setattr("ccs.flows.run.task.create_markdown_artifact", away)
     state = run(profile, repository, task("only", {"text": "hello"}))
     assert state.is_completed(), state.message
     assert "could not be written to the server: nobody is there" in server.logs(state, until="could not be written")

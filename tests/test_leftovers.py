@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import bundled_claude
-from cli_world import Cli
-from fake_anthropic import FakeApi
-from flow_world import (
+from fakes.anthropic import FakeApi
+from worlds.claude import bundled_claude
+from worlds.cli import Cli
+from worlds.flow import (
     KEY,
     Server,
     api,
@@ -28,14 +28,14 @@ from flow_world import (
     task,
     waits,
 )
-from node_world import Node, World, until
+from worlds.node import Node, World, until
 
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
-from ccs.cli import editing
-from ccs.cli.api import Api
-from ccs.cli.settings import Settings
-from ccs.flows.spec import Job
+from ccs.cli.client import editing
+from ccs.cli.client.api import Api
+from ccs.cli.client.settings import Settings
+from ccs.flows.spec.job import Job
 
 __all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 

@@ -15,11 +15,11 @@ from uuid import uuid4
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_server import client
+from worlds.server import client
 
-from ccs.flows import limits
-from ccs.flows.limits import PROBE_SECONDS, Closed, Due, Gate, Open, Pass, Probing
-from ccs.flows.spec import limit_variable
+from ccs.flows.limits import gate as limits
+from ccs.flows.limits.gate import PROBE_SECONDS, Closed, Due, Gate, Open, Pass, Probing
+from ccs.flows.spec.job import limit_variable
 
 LOG = logging.getLogger("test.limits")
 HOUR = 3600.0

@@ -6,12 +6,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from node_world import World, until
-from prefect_server import running_server
+from worlds.node import World, until
+from worlds.server import running_server
 
-from ccs.cli import provision
-from ccs.cli.api import Api, Json
-from ccs.cli.settings import Settings
+from ccs.cli.client import provision
+from ccs.cli.client.api import Api, Json
+from ccs.cli.client.settings import Settings
 
 SILENCE = 10
 """Seconds without a word; a run speaks up when it starts and not again before 30 s are over."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from node_world import Node, World, kill, living, until
+from worlds.node import Node, World, kill, living, until
 
 from ccs.flows.budgets.sums import PAUSED, Period, UsedUp, paused_name
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from node_world import World, kill, living, until
-from prefect_server import free_port, start_server, stop_server
+from worlds.node import World, kill, living, until
+from worlds.server import free_port, start_server, stop_server
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import bundled_claude
-from cli_world import Cli
-from fake_anthropic import FakeApi
-from flow_world import (
+from fakes.anthropic import FakeApi
+from prefect.client.schemas.objects import State
+from worlds.claude import bundled_claude
+from worlds.cli import Cli
+from worlds.flow import (
     KEY,
     Server,
     api,
@@ -29,9 +30,8 @@ from flow_world import (
     task,
     waits,
 )
-from git_world import commit, git, hook, status, write
-from git_world import repository as new_repository
-from prefect.client.schemas.objects import State
+from worlds.git import commit, git, hook, status, write
+from worlds.git import repository as new_repository
 
 __all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 

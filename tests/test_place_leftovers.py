@@ -7,10 +7,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from flow_world import Server, api, git, profile, repository, run, server, task
-from node_world import PATIENCE
+from worlds.flow import Server, api, git, profile, repository, run, server, task
+from worlds.node import PATIENCE
 
-from ccs.flows.leftovers import journal_file
+from ccs.flows.workplace.leftovers import journal_file
 
 __all__ = ["api", "profile", "repository", "server"]  # fixtures
 

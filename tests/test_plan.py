@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ccs.flows.plan import Plan
-from ccs.flows.spec import Job
+from ccs.flows.run.plan import Plan
+from ccs.flows.spec.job import Job
 
 
 def job(*tasks: dict[str, Any], **fields: Any) -> Job:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ccs.flows.spec import Job
+from ccs.flows.spec.job import Job
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent.parent / "prefect.yaml").read_text())[
     "deployments"

@@ -11,8 +11,8 @@ import typer
 from pydantic import BaseModel
 
 from ccs.cli.main import app
-from ccs.flows import spec
-from ccs.flows.claude.verdict import Reason
+from ccs.flows.spec import job as spec
+from ccs.flows.spec.verdict import Reason
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 

@@ -7,16 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from fake_anthropic import FakeApi
-from flow_world import Server, api, does, git, profile, repository, run, run_id, server, task
-from node_world import until
+from fakes.anthropic import FakeApi
 from prefect import flow
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from worlds.flow import Server, api, does, git, profile, repository, run, run_id, server, task
+from worlds.node import until
 
-from ccs.flows.outcome import Row, blank
-from ccs.flows.results import RunTable, is_over, read_rows
-from ccs.flows.spec import Job
+from ccs.flows.record.outcome import Row, blank
+from ccs.flows.record.table import RunTable, is_over, read_rows
+from ccs.flows.spec.job import Job
 
 __all__ = ["api", "profile", "repository", "server"]  # fixtures
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ccs.flows.claude.verdict import Reason, Verdict
-from ccs.flows.retry import MAX_DELAY, delay
-from ccs.flows.spec import Retry
+from ccs.flows.run.retry import MAX_DELAY, delay
+from ccs.flows.spec.job import Retry
+from ccs.flows.spec.verdict import Reason, Verdict
 
 PASSING = Verdict(Reason.API_ERROR, "overloaded", is_transient=True)
 

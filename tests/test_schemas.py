@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_fixtures import Bench, api, bundled_claude
-from fake_anthropic import FakeApi
+from fakes.anthropic import FakeApi
+from worlds.claude import Bench, api, bundled_claude
 
-from ccs.flows.schemas import problem
-from ccs.flows.spec import Task
+from ccs.flows.spec.job import Task
+from ccs.flows.spec.schemas import problem
 
 __all__ = ["api"]  # fixtures
 

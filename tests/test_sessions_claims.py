@@ -10,10 +10,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_server import client, free_port
+from worlds.server import client, free_port
 
-from ccs.flows.sessions import claims
-from ccs.flows.sessions.claims import Claim, claim
+from ccs.flows.server import claims
+from ccs.flows.server.claims import Claim, claim
 
 
 @pytest.fixture

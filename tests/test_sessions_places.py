@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stub_s3 import StubS3, running_s3
+from fakes.s3 import StubS3, running_s3
 
-from ccs.flows.sessions.places import Folder, Place, PlaceError, shared_place
+from ccs.flows.sessions.storage import Folder, Place, PlaceError, shared_place
 
 
 @pytest.fixture(scope="module")

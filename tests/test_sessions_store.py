@@ -15,10 +15,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from claude_fixtures import Bench, bundled_claude
-from fake_anthropic import FakeApi
+from fakes.anthropic import FakeApi
+from fakes.s3 import running_s3
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from stub_s3 import running_s3
+from worlds.claude import Bench, bundled_claude
 
 from ccs.blocks.redact import Redactor
 from ccs.flows.sessions.store import KEPT, Mode, Opening, SessionStore

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ccs.flows.spec import MAX_SPEC_BYTES, Job, check_size, parameter_schema, slug
+from ccs.flows.spec.job import MAX_SPEC_BYTES, Job, check_size, parameter_schema, slug
 
 
 def spec(**changes: Any) -> dict[str, Any]:

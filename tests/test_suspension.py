@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node_world import Node, World, until
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -15,8 +14,9 @@ from prefect.exceptions import Abort
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled
+from worlds.node import Node, World, until
 
-from ccs.flows.suspension import suspend
+from ccs.flows.run.suspension import suspend
 
 MESSAGE = "usage limit of profile 'x' until then"
 FLOW = f"""

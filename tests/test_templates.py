@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ccs.flows import graph, templates
-from ccs.flows.spec import Job
+from ccs.flows.spec import graph, templates
+from ccs.flows.spec.job import Job
 
 TRIAGE = {
     "type": "object",

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ccs.flows.claude.request import MAX_PROMPT_BYTES
-from ccs.flows.spec import Task, WorkingDirectory
-from ccs.flows.workplace import WorkplaceError, checked_directory, prompt_of
+from ccs.flows.spec.job import Task, WorkingDirectory
+from ccs.flows.workplace.directory import WorkplaceError, checked_directory, prompt_of
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from prefect.logging import get_logger
 from ccs.flows.budgets.ledger import FullError, Ledger, LedgerError, server_time
 from ccs.flows.budgets.pause import pause
 from ccs.flows.budgets.sums import CENT, MICRO, Budgeted, Period, Scope, Sums, UsedUp, is_used_up, limits, micro
-from ccs.flows.claude.stop import Stop, StopReason
-from ccs.flows.spec import Job, Task
+from ccs.flows.processes.stop import Stop, StopReason
+from ccs.flows.spec.job import Job, Task
 
 PATIENCE = 900.0
 """Seconds to wait, unless told otherwise, while other attempts hold all that is left of a budget."""

@@ -15,15 +15,15 @@ from ccs.flows.claude.executable import Executable
 from ccs.flows.claude.facts import Denial
 from ccs.flows.claude.judgement import is_session_lost, is_unknown_command, judge
 from ccs.flows.claude.output import OUTPUT, cleaned, nests_too_deep
-from ccs.flows.claude.process import GRACE, Ended, GuardedProcess, SpawnError
 from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request, obstacle, prompt_bytes
 from ccs.flows.claude.session import Account
-from ccs.flows.claude.stop import Stop
 from ccs.flows.claude.story import Story, Stream
 from ccs.flows.claude.stream import Record
 from ccs.flows.claude.usage import Usage
-from ccs.flows.claude.verdict import Reason, Verdict
+from ccs.flows.processes.process import GRACE, Ended, GuardedProcess, SpawnError
+from ccs.flows.processes.stop import Stop
+from ccs.flows.spec.verdict import Reason, Verdict
 
 LINGER = 120.0
 """Seconds a process may live on after its last result before it is stopped; the result still counts."""

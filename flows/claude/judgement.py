@@ -9,7 +9,7 @@ from ccs.flows.claude.failure import ADVICE, failed
 from ccs.flows.claude.output import OUTPUT, nests_too_deep
 from ccs.flows.claude.request import Request, command_name
 from ccs.flows.claude.stream import Record
-from ccs.flows.claude.verdict import Reason, Verdict
+from ccs.flows.spec.verdict import Reason, Verdict
 
 _SIGNAL_EXITS = frozenset({129, 130, 131, 137, 143})  # how a process reports that a signal ended it
 

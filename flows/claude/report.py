@@ -6,7 +6,7 @@ from typing import Any
 
 from ccs.flows.claude.facts import Denial
 from ccs.flows.claude.usage import Usage
-from ccs.flows.claude.verdict import Verdict
+from ccs.flows.spec.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

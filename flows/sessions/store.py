@@ -21,10 +21,10 @@ import httpx
 
 from ccs.flows.claude.session import projects, session_file
 from ccs.flows.claude.stream import Record
-from ccs.flows.claude.sweep import marked
-from ccs.flows.sessions.claims import claim
-from ccs.flows.sessions.places import Folder, Place, PlaceError, private_folder, shared_place, whole
-from ccs.flows.spec import slug
+from ccs.flows.processes.survivors import marked
+from ccs.flows.server.claims import claim
+from ccs.flows.sessions.storage import Folder, Place, PlaceError, private_folder, shared_place, whole
+from ccs.flows.spec.job import slug
 
 KEPT = 5
 """Sessions of a task that are kept, the newest ones."""

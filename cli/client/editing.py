@@ -1,0 +1,248 @@
+"""Changing a job's spec: read, change, check and write, under a lock."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ccs.cli.client import lock, lookup
+from ccs.cli.client import profile_templates as templates
+from ccs.cli.client.api import Api, Json
+from ccs.cli.client.lookup import task_in, tasks_of
+from ccs.cli.errors import NotFoundError, RequestError
+from ccs.cli.terminal import fields
+from ccs.cli.terminal.output import say
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from ccs.flows.spec.job import Job
+
+
+def edit(api: Api, deployment: Json, change: Callable[[Json], None]) -> Json:
+    """Apply `change` to the spec of a job and store it; the new spec.
+
+    The spec that `change` gets was read under the lock. Raises RequestError when the result is no valid job.
+    """
+    with lock.held(api, str(deployment["id"]), f"job {deployment['name']!r}") as held:
+        fresh = api.job(deployment["id"])
+        stored = changed(fresh, change)
+        held.check()
+        store(api, fresh, stored)
+    return stored
+
+
+def changed(deployment: Json, change: Callable[[Json], None]) -> Json:
+    """The spec of a job after a change, checked and with its defaults; RequestError when it is no valid job."""
+    spec = spec_of(deployment)
+    change(spec)
+    return dump(checked(spec))
+
+
+def store(api: Api, deployment: Json, spec: Json) -> None:
+    """Write the spec of a job, whose lock is held; schedules that name its tasks follow."""
+    from ccs.flows.spec.job import parameter_schema
+
+    changes: Json = {"parameters": {**deployment["parameters"], "job": spec}, **_shared(deployment, spec)}
+    if deployment.get("parameter_openapi_schema") != (schema := parameter_schema()):
+        changes["parameter_openapi_schema"] = schema  # an older ccs made it, without the fields of today
+    for schedule, names in _outdated(deployment, spec):
+        path = f"/deployments/{deployment['id']}/schedules/{schedule['id']}"
+        if names:
+            api.patch(path, {"parameters": {**schedule["parameters"], "only": names}})
+        else:
+            api.delete(path)
+            say("a schedule that was only for tasks which are gone was deleted")
+    api.update_job(deployment, changes)
+
+
+def _outdated(deployment: Json, spec: Json) -> Iterator[tuple[Json, list[str]]]:
+    """The schedules that name tasks which have another name in the new spec, or are gone; and what they name then."""
+    now = {str(task["id"]): str(task["name"]) for task in spec["tasks"]}
+    was = {str(task["name"]): str(task["id"]) for task in tasks_of(deployment)}
+    gone = {word for name, identity in was.items() if identity not in now for word in (name, identity)}
+    for schedule in deployment.get("schedules") or []:
+        only = (schedule.get("parameters") or {}).get("only") or []
+        names = [now.get(was.get(word, ""), word) for word in only if word not in gone]
+        if names != only:
+            yield schedule, names
+
+
+def spec_of(deployment: Json) -> Json:
+    """A copy of the spec in a deployment; RequestError when somebody made one without."""
+    import copy
+
+    spec = (deployment.get("parameters") or {}).get("job")
+    if not isinstance(spec, dict):
+        raise RequestError(
+            f"deployment job/{deployment['name']} holds no job spec",
+            "delete it, or deploy it again with its parameters",
+        )
+    return copy.deepcopy(spec)
+
+
+def checked(spec: Json) -> "Job":
+    """The spec as a job; RequestError, a sentence for each mistake, when it is none or too large."""
+    from pydantic import ValidationError
+
+    from ccs.flows.spec.job import Job, check_size
+
+    try:
+        job = Job.model_validate(spec)
+        check_size(job)
+    except ValidationError as error:
+        raise RequestError("; ".join(mistakes(error, spec))) from error
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    return job
+
+
+def dump(job: "Job") -> Json:
+    """The spec as it is stored: with its defaults, without what is not set."""
+    return job.model_dump(mode="json", exclude_none=True)
+
+
+@contextmanager
+def validation() -> Iterator[None]:
+    """Turn a pydantic error inside into a RequestError."""
+    from pydantic import ValidationError
+
+    try:
+        yield
+    except ValidationError as error:
+        raise RequestError("; ".join(mistakes(error))) from error
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+
+
+def mistakes(error: "ValidationError", spec: Mapping[str, Any] | None = None) -> list[str]:
+    """A sentence for each mistake that pydantic found: the field, and what is allowed."""
+    return [f"{_place(e['loc'], spec)}{_said(e['msg'])}" for e in error.errors(include_url=False, include_input=False)]
+
+
+def _place(location: tuple[int | str, ...], spec: Mapping[str, Any] | None) -> str:
+    words, here = [], spec
+    for part in location:
+        if isinstance(part, int):
+            here = here[part] if isinstance(here, list) and part < len(here) else None
+            if isinstance(here, dict) and words:
+                words[-1] = f"{words[-1].removesuffix('s')} {here.get('name') or part + 1!r}"
+        else:
+            here = here.get(part) if isinstance(here, dict) else None
+            words.append(part)
+    return ", ".join(words) + ": " if words else ""
+
+
+def _said(message: str) -> str:
+    text = message.removeprefix("Value error, ").replace("Input should be", "must be")
+    return text[:1].lower() + text[1:] if text[:1].isupper() and not text[:2].isupper() else text
+
+
+def _shared(deployment: Json, spec: Json) -> Json:
+    """What a deployment says beside the spec, where it differs."""
+    wanted = {"description": spec.get("description", ""), "tags": spec.get("tags", [])}
+    return {k: v for k, v in wanted.items() if (deployment.get(k) or type(v)()) != v}
+
+
+def create(api: Api, spec: Json, pool: str, schedules: list[Json]) -> Json:
+    """Create the deployment of a new job; RequestError when the name is taken or something it names is missing."""
+    spec = dump(checked(spec))
+    require_profiles(api, spec)
+    job = checked(spec)
+    if api.pool(pool) is None:
+        raise NotFoundError("work pool", pool, (str(p["name"]) for p in api.pools()), "make it with: ccs up -d")
+    with name_held(api, job.name):
+        if api.jobs(1, name=job.name)[0]:
+            raise RequestError(f"there is a job {job.name!r} already", f"change it with: ccs jobs update {job.name!r}")
+        return api.create_job(deployment_of(job, pool, schedules))
+
+
+def name_held(api: Api, name: str) -> AbstractContextManager[lock.Lock]:
+    """Hold the lock on a job's name, which has no id before the job is there."""
+    from uuid import NAMESPACE_URL, uuid5
+
+    return lock.held(api, str(uuid5(NAMESPACE_URL, f"ccs:{name}")), f"job {name!r}")
+
+
+def deployment_of(job: "Job", pool: str, schedules: list[Json]) -> Json:
+    """What Prefect is told to create a job: entrypoint, parameters and their schema, pool, schedules."""
+    from ccs.flows.spec.job import parameter_schema
+
+    return {
+        "name": job.name,
+        "description": job.description,
+        "tags": job.tags,
+        "entrypoint": "ccs.flows.job:job",
+        "path": None,
+        "pull_steps": [],
+        "work_pool_name": pool,
+        "parameters": {"job": dump(job), "only": []},
+        "parameter_openapi_schema": parameter_schema(),
+        "enforce_parameter_schema": True,
+        "schedules": schedules,
+    }
+
+
+def require_profiles(api: Api, spec: Json) -> None:
+    """Put names in place of ids where the job or a task names a profile; NotFoundError when one is not there."""
+    names: dict[str, str] = {}
+    for thing in (spec, *spec.get("tasks", [])):
+        if given := thing.get("profile"):
+            if given not in names:
+                found = lookup.profile(api, given, f"make it with: {templates.creation(given)}")
+                names[given] = str(found["name"])
+            thing["profile"] = names[given]
+
+
+def assign(spec: Json, changes: Json, unset: Iterable[str] = ()) -> None:
+    """Set fields of a spec by their paths, and take back others to their defaults."""
+    for path in fields.take(spec, unset):
+        say(f"{path} was not set")
+    fields.put(spec, changes)
+
+
+def rename_task(spec: Json, old: str, new: str) -> None:
+    """Have the tasks that depend on one name it by its new name."""
+    for task in spec.get("tasks", []):
+        if old in task.get("depends_on", []):
+            task["depends_on"] = [new if name == old else name for name in task["depends_on"]]
+
+
+def unset_of(options: Sequence[fields.Field], model: str, names: Iterable[str]) -> list[str]:
+    """The paths that --unset names, of a `Job` or a `Task`; RequestError for what is no field of it."""
+    if not (names := list(names)):
+        return []
+    from ccs.flows.spec import job as spec
+
+    return fields.named(options, names, getattr(spec, model).model_fields)
+
+
+def replace(spec: Json, before: Json, after: Json) -> None:
+    """Put a whole new spec in place of the one it was made from; RequestError when that is not there any more."""
+    if spec != before:
+        raise RequestError("the job was changed by somebody else in the meantime; nothing was changed", "try again")
+    spec.clear()
+    spec.update(after)
+
+
+def order(deployment: Json, spec: Json, names: list[str]) -> None:
+    """Put the tasks of a spec into the order of these names or ids; RequestError unless each is named once."""
+    tasks = tasks_of({**deployment, "parameters": {"job": spec}})
+    wanted = [task_in(deployment, tasks, name) for name in names]
+    if twice := next((t for i, t in enumerate(wanted) if t in wanted[:i]), None):
+        raise RequestError(f"task {twice['name']!r} is named twice", "name each task of the job once")
+    if left := [str(t["name"]) for t in tasks if t not in wanted]:
+        raise RequestError(f"the order lacks {', '.join(map(repr, left))}", "name each task of the job once")
+    spec["tasks"] = wanted
+
+
+def reschedule(api: Api, deployment: Json, schedules: list[Json]) -> None:
+    """Put new schedules in place of the old one, which keeps its parameters (the tasks it names)."""
+    with lock.held(api, str(deployment["id"]), f"job {deployment['name']!r}"):
+        old = api.job(deployment["id"])["schedules"]
+        kept = (old[0].get("parameters") or {}) if len(old) == 1 else {}
+        if len(old) > 1 and any(s.get("parameters") for s in old) and schedules:
+            raise RequestError(
+                f"job {deployment['name']!r} has {len(old)} schedules, some for a part of its tasks",
+                "take them away with --no-schedule first, or change them in the UI",
+            )
+        api.replace_schedules(deployment["id"], old, [{**s, "parameters": kept} for s in schedules])

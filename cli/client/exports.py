@@ -1,0 +1,184 @@
+"""Jobs in files: the export of a job, and reading it back, also from a file of claude-code-scheduler."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ccs.cli.client import editing, schedule
+from ccs.cli.client.api import Json
+from ccs.cli.client.drafts import Draft
+from ccs.cli.client.lookup import tasks_of
+from ccs.cli.client.settings import expanded
+from ccs.cli.errors import RequestError
+from ccs.cli.legacy.takeover import Report
+from ccs.flows.node.files import write_whole
+from ccs.flows.schedules import cron
+
+FORMAT = "ccs.job"
+VERSION = 1
+
+MAX_FILE = 20_000_000
+"""Bytes of a file that are read at most; a spec is far smaller."""
+
+_KEYS = ("format", "version", "exported_at", "job", "schedules", "paused")
+_SCHEDULE_KEYS = ("cron", "day_or", "interval", "anchor_date", "rrule", "timezone")
+_UNWRITTEN = "nothing was written"
+
+
+def exported(deployment: Json) -> Json:
+    """The export of a job: its spec, its schedules, and whether they are paused."""
+    from datetime import UTC, datetime
+
+    spec = editing.spec_of(deployment)
+    names = {str(t["id"]): str(t["name"]) for t in tasks_of(deployment)}
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "job": spec,
+        "schedules": [_portable(s, names) for s in deployment.get("schedules") or []],
+        "paused": bool(deployment.get("paused")),
+    }
+
+
+def text(export: Json) -> str:
+    """The export as it is written."""
+    return json.dumps(export, indent=2, ensure_ascii=False)
+
+
+def save(export: Json, target: str) -> Path:
+    """Write an export into a file, whole or not at all; its path. A device or a pipe takes it as it is."""
+    path, content = expanded(target).absolute(), text(export) + "\n"
+    try:
+        if path.exists() and not path.is_file():  # put in its place, a file would be the end of it
+            path.write_text(content, encoding="utf-8")
+            return path
+        path = path.resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except OSError as error:
+        raise RequestError(
+            f"{target} cannot be written: {error.strerror or error}", "name another file with -o"
+        ) from error
+    return path
+
+
+def load(source: str) -> Any:
+    """The JSON in a file, or on standard input for a single dash; RequestError when there is none."""
+    try:
+        if source == "-":
+            raw = sys.stdin.buffer.read(MAX_FILE + 1)
+        else:
+            with expanded(source).open("rb") as file:
+                raw = file.read(MAX_FILE + 1)
+    except (OSError, ValueError) as error:
+        raise RequestError(
+            f"{source} cannot be read: {getattr(error, 'strerror', None) or error}", _UNWRITTEN
+        ) from error
+    if len(raw) > MAX_FILE:
+        raise RequestError(f"{source} is larger than {MAX_FILE // 1_000_000} MB: not an export of a job", _UNWRITTEN)
+    try:
+        data = json.loads(raw.decode("utf-8-sig"))
+        json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair could not be sent
+        return data
+    except (ValueError, RecursionError) as error:
+        name = "standard input" if source == "-" else source
+        raise RequestError(f"{name} is not JSON: {error}", _UNWRITTEN) from error
+
+
+def read(data: Any, report: Report, names: Mapping[str, str]) -> Draft:
+    """The job in an export of ccs or of claude-code-scheduler, with new task ids.
+
+    `names` says what the profiles of the file are called here; RequestError when the file is neither.
+    """
+    if isinstance(data, dict) and data.get("format") == FORMAT:
+        return _own(data, report, names)
+    if isinstance(data, dict) and isinstance(data.get("export"), dict):  # what its `jobs export` printed
+        data = data["export"]
+    if isinstance(data, dict) and isinstance(data.get("job"), dict) and "tasks" in data:
+        return _legacy(data, report, names)
+    raise RequestError(f"{report.source} is neither an export of ccs nor of claude-code-scheduler", _UNWRITTEN)
+
+
+def names_of(options: list[str]) -> dict[str, str]:
+    """The profiles that --profile OLD=NAME renames."""
+    pairs = [option.partition("=") for option in options]
+    if bad := next((old for old, equals, new in pairs if not (old and equals and new)), None):
+        raise RequestError(f"--profile {bad!r} is not of the form OLD=NAME", "such as --profile old-profile=zai")
+    return {old: new for old, _, new in pairs}
+
+
+def _own(data: Json, report: Report, names: Mapping[str, str]) -> Draft:
+    if data.get("version") != VERSION:
+        raise RequestError(
+            f"{report.source} has version {data.get('version')!r} of the format; this ccs reads {VERSION}",
+            "export it again, or import it with the ccs that wrote it",
+        )
+    if unknown := sorted(set(data) - set(_KEYS)):
+        raise RequestError(f"{report.source}: unknown field {unknown[0]!r}", _UNWRITTEN)
+    spec, schedules, paused = data.get("job"), data.get("schedules", []), data.get("paused", False)
+    if not isinstance(spec, dict) or not isinstance(schedules, list) or not isinstance(paused, bool):
+        raise RequestError(f"{report.source} holds no whole job", _UNWRITTEN)
+    found = editing.dump(editing.checked(spec))  # checked here, so that tasks have the shape that follows needs
+    named = {str(key): str(t["name"]) for t in found["tasks"] for key in (t["id"], t["name"])}
+    for thing in (found, *found["tasks"]):
+        if thing.get("profile") in names:
+            thing["profile"] = names[thing["profile"]]
+    for task in found["tasks"]:
+        task["id"] = str(uuid4())
+    return Draft(found, [_planned(s, named, report) for s in schedules], paused)
+
+
+def _legacy(data: Json, report: Report, names: Mapping[str, str]) -> Draft:
+    from ccs.cli.legacy.jobs import Takeover, job_of
+    from ccs.cli.legacy.names import shortcut
+    from ccs.cli.legacy.takeover import Fields
+
+    if data.get("version") != "1.0":
+        raise RequestError(
+            f"{report.source} has version {data.get('version')!r} of claude-code-scheduler's format, not '1.0'",
+            _UNWRITTEN,
+        )
+    fields = Fields(data, "export", report)
+    tasks = fields.items("tasks")
+    if not all(isinstance(task, dict) for task in tasks):
+        raise RequestError(f"{report.source}: one of its tasks is not an object", _UNWRITTEN)
+    fields.mapped("job", "tasks")
+    fields.left("follows from the job and its tasks", "version", "exported_at", "profiles_referenced")
+    fields.rest()
+    return job_of(data["job"], tasks, Takeover(report, lambda old: names.get(old) or shortcut(old)))
+
+
+def _portable(stored: Json, names: Mapping[str, str]) -> Json:
+    parameters = dict(stored.get("parameters") or {})
+    if parameters.get("only"):
+        parameters["only"] = [names.get(str(task), str(task)) for task in parameters["only"]]
+    kinds = {k: v for k, v in stored["schedule"].items() if k in _SCHEDULE_KEYS and v is not None}
+    return {"schedule": kinds, "active": stored.get("active", True), "parameters": parameters}
+
+
+def _planned(exported: Any, named: Mapping[str, str], report: Report) -> Json:
+    """A schedule of an export, checked; RequestError when it is none."""
+    try:
+        if set(exported) - {"schedule", "active", "parameters"} or set(exported["schedule"]) - set(_SCHEDULE_KEYS):
+            raise ValueError("a schedule has a field that ccs does not know")
+        kinds, parameters = dict(exported["schedule"]), dict(exported.get("parameters") or {})
+        if len(kinds.keys() & {"cron", "interval", "rrule"}) != 1:
+            raise ValueError("it needs one of cron, interval and rrule")
+        if "cron" in kinds:
+            kinds["cron"] = cron.check(kinds["cron"])
+        elif "interval" in kinds and not kinds["interval"] >= schedule.MIN_INTERVAL:
+            raise ValueError(f"an interval is shorter than {schedule.MIN_INTERVAL} seconds")
+        schedule.check_zone(kinds.get("timezone") or "UTC")
+        if "only" in parameters:
+            parameters["only"] = [named[task] for task in parameters["only"]]
+        return {"schedule": kinds, "active": bool(exported.get("active", True)), "parameters": parameters}
+    except RequestError:
+        raise
+    except KeyError as error:
+        raise RequestError(f"{report.source}: a schedule names {error}, which is not there", _UNWRITTEN) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise RequestError(f"{report.source}: not a schedule: {error}", _UNWRITTEN) from error

@@ -1,0 +1,144 @@
+"""A lock on the server, so that of two changes to one job none is lost.
+
+Prefect protects no read-modify-write. A variable of a fixed name can be created only once, which makes it a lock;
+its age by the server's own clock tells when its holder must have died.
+"""
+
+import os
+import random
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ccs.cli.client.api import Api
+from ccs.cli.errors import RequestError
+from ccs.cli.local.process import born
+from ccs.cli.terminal.output import say
+
+LIFETIME = 120.0
+"""Seconds after which a lock is taken from a holder of whom nothing is known."""
+
+SAFE = 30.0
+"""Seconds in which a holder may still write; a server on SQLite may take another minute to do it."""
+
+PATIENCE = 240.0
+"""Seconds to wait for a lock."""
+
+
+class Lock:
+    """A lock that is held."""
+
+    def __init__(self, api: Api, variable: dict[str, Any]) -> None:
+        self._api = api
+        self._id = str(variable["id"])
+        self._name = str(variable["name"])
+
+    def check(self) -> None:
+        """Raise RequestError when the lock is lost or so old that it might be, before anything is written."""
+        held = _read(self._api, self._name)
+        if held is None or held["id"] != self._id or _age(self._api, held) > SAFE:
+            raise RequestError("the server was too slow to keep the lock on this job; nothing was changed", "try again")
+
+    def release(self) -> None:
+        """Let the next one in."""
+        self._api.delete(f"/variables/{self._id}")
+
+
+class _Unheld(Lock):
+    """No lock, where nothing is going to be written."""
+
+    def check(self) -> None:
+        """Nothing to lose."""
+
+
+@contextmanager
+def held(api: Api, identity: str, what: str) -> Iterator[Lock]:
+    """Hold the lock of the thing with this id; `what` is it in words.
+
+    Raises RequestError when somebody else keeps it for too long.
+    """
+    if api.rehearsal:
+        yield _Unheld(api, {"id": "", "name": ""})  # nothing will be written
+        return
+    lock = _acquire(api, "ccs_lock_" + identity.replace("-", "_"), what)
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+def _acquire(api: Api, name: str, what: str) -> Lock:
+    own = {
+        "host": socket.gethostname(),
+        "space": _space(),
+        "pid": os.getpid(),
+        "born": born(os.getpid()),
+        "user": _user(),
+    }
+    body = {"name": name, "value": own, "tags": ["ccs"]}
+    started, told = time.monotonic(), False
+    while True:
+        holder = _read(api, name)
+        if holder is None:
+            try:
+                return Lock(api, api.post("/variables/", body))
+            except RequestError as error:
+                if error.status != 409:
+                    raise
+            continue
+        if _age(api, holder) > LIFETIME or _is_dead(holder, own):
+            if api.delete(f"/variables/{holder['id']}"):
+                say(f"broke the lock on {what} that {_who(holder)} left behind")
+            continue
+        waited = time.monotonic() - started
+        if waited > PATIENCE:
+            raise RequestError(f"{what} is being changed by {_who(holder)} all the time", "try again later")
+        if waited > 2 and not told:
+            say(f"waiting for {_who(holder)} to finish changing {what} …")
+            told = True
+        # Looking is cheap; many who try to take it at once would hold up a server on SQLite for a minute.
+        time.sleep(random.uniform(0.05, 0.3 + min(waited, 5) / 10))  # noqa: S311
+
+
+def _read(api: Api, name: str) -> dict[str, Any] | None:
+    try:
+        return dict(api.get(f"/variables/name/{name}"))
+    except RequestError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _age(api: Api, variable: dict[str, Any]) -> float:
+    return (api.server_time - datetime.fromisoformat(variable["created"])).total_seconds()
+
+
+def _is_dead(variable: dict[str, Any], own: dict[str, Any]) -> bool:
+    """Whether the holder was a process of this machine that is no more."""
+    value = variable.get("value")
+    if not isinstance(value, dict) or any(value.get(k) != own[k] for k in ("host", "space")):
+        return False
+    return isinstance(value.get("pid"), int) and born(value["pid"]) != value.get("born")
+
+
+def _space() -> str:
+    """Where process ids are counted: containers of one host name each count their own."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _who(variable: dict[str, Any]) -> str:
+    value = variable.get("value")
+    if not isinstance(value, dict):
+        return "somebody"
+    return f"{value.get('user')} on {value.get('host')} (process {value.get('pid')})"
+
+
+def _user() -> str:
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or f"user {os.getuid()}"

@@ -1,0 +1,76 @@
+"""A rehearsal (--dry-run): the requests that would change something are kept and shown, and none of them is sent."""
+
+import json
+from typing import Any
+
+from ccs.cli.client.profile_change import MASK
+from ccs.cli.terminal.output import Talk, show_list
+
+Json = dict[str, Any]
+
+_ENOUGH = 3
+"""So often is one thing read after a request that was not sent by a command that waits for its effect."""
+
+_UNKNOWN = "<id from request"
+_CUT = 200
+"""Characters of a body in a table."""
+
+
+class RehearsalOverError(Exception):
+    """The command waits for what was not done: there is nothing more to show."""
+
+
+class Rehearsal:
+    """The requests of one command that were not sent.
+
+    The first of them silences what the command says of its success.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Json] = []
+        self._read: dict[str, int] = {}
+
+    def keep(self, method: str, path: str, body: object = None) -> Json:
+        """Keep a request; what stands for the answer, with an id that says what it is."""
+        Talk.muted = True
+        self._read.clear()
+        self.requests.append({"method": method, "path": path, **({} if body is None else {"body": masked(body)})})
+        given = dict(body) if isinstance(body, dict) else {}
+        return {**_ANSWER, **given, "id": f"{_UNKNOWN} {len(self.requests)}>"}
+
+    def reading(self, method: str, path: str, asked: object) -> None:
+        """Raise RehearsalOverError when a command waits for the effect of a request that was not sent."""
+        if self.requests:
+            if _UNKNOWN in path:
+                raise RehearsalOverError
+            key = f"{method} {path} {asked}"
+            self._read[key] = self._read.get(key, 0) + 1
+            if self._read[key] >= _ENOUGH:
+                raise RehearsalOverError
+
+
+_ANSWER: Json = {"name": "", "created": None, "block_type_id": "<id of the block type>", "schedules": []}
+
+
+def show(requests: list[Json]) -> None:
+    """The requests as the result of the command."""
+    Talk.muted = False
+    show_list(
+        requests,
+        {"METHOD": "method", "PATH": "path", "BODY": lambda r: json.dumps(r.get("body", ""))[:_CUT]},
+        "requests",
+        "nothing would be changed",
+    )
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """A request's body without secrets: those of profiles, and values that look like one."""
+    from ccs.blocks.env import is_sensitive
+
+    if isinstance(value, dict):
+        if name == "secrets":
+            return dict.fromkeys(value, MASK)
+        if value.get("source") == "static" and is_sensitive(name, str(value.get("value", ""))):
+            return {**value, "value": MASK}
+        return {k: masked(v, str(k)) for k, v in value.items()}
+    return [masked(v, name) for v in value] if isinstance(value, list) else value

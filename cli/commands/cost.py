@@ -1,0 +1,180 @@
+"""`ccs cost`: the ledger, from what the runs left behind: what jobs, tasks, profiles, models and days cost."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from ccs.cli.app import FRAME, Command, Session
+from ccs.cli.client import lookup, views
+from ccs.cli.client.api import Json
+from ccs.cli.commands.options import duration
+from ccs.cli.terminal.output import Columns, Format, Talk, prints_table, say, show_list, show_one, table, write
+from ccs.flows.spec.job import run_table_key
+
+app = typer.Typer(**FRAME)
+
+BARS = "-"
+"""What --plot without a file stands for."""
+
+NOTE = "All costs are estimates by claude, in US dollars; days are those of UTC."
+
+_DESCRIBED = "Tasks of job "
+
+
+class By(StrEnum):
+    """What costs are added up by."""
+
+    JOB = "job"
+    TASK = "task"
+    PROFILE = "profile"
+    MODEL = "model"
+    DAY = "day"
+
+
+class _Cost(Command):
+    """Takes --plot with a file and without."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        following = [*args, "-"][1:]
+        bare = [word == "--plot" and after.startswith("-") for word, after in zip(args, following, strict=True)]
+        return super().parse_args(ctx, [f"--plot={BARS}" if b else a for a, b in zip(args, bare, strict=True)])
+
+
+@app.command("cost", cls=_Cost, epilog="Example:  ccs cost --by day --since 30d --plot")
+def cost(
+    by: Annotated[By, typer.Option("--by", metavar="|".join(By), help="What to add up by.")] = By.JOB,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Of the last 24h, 7d, 30d ….")] = "30d",
+    job: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Only of this job.")] = None,
+    plot: Annotated[
+        str | None, typer.Option("--plot", metavar="[FILE.png]", help="Draw bars, or write them to a file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Write over a picture that exists.")] = False,
+) -> None:
+    """What runs cost, estimated; the most expensive first, days in their order."""
+    from ccs.cli.terminal import bars
+
+    path = bars.target(plot, force) if plot not in (None, BARS) else None
+    start = datetime.now(UTC) - timedelta(seconds=duration(since) or 0)
+    rows = list(ledger(start, str(lookup.job(Session.api(), job)["name"]) if job else None))
+    groups = summed(rows, by)
+    if plot == BARS:
+        write(bars.text(_drawn(groups, by)) if groups else "nothing was spent")
+        return
+    if path:
+        bars.write_png(
+            path, f"Estimated cost by {by} since {start:%Y-%m-%d}, total {_dollars(_total(rows))}", _drawn(groups, by)
+        )
+        say(f"wrote {path}")
+    _show(groups, _total(rows), by, start)
+
+
+def ledger(since: datetime, job: str | None = None) -> Iterator[Json]:
+    """The rows of tasks that claude was started for since then, with `job`, `run` and the time they `started`."""
+    key: Json = {"any_": [run_table_key(job)]} if job else {"like_": "ccs-%"}
+    seen: set[str] = set()
+    for artifact in Session.api().tables(key, since):
+        run = str(artifact.get("flow_run_id"))
+        name = str(artifact.get("description") or "").removeprefix(_DESCRIBED) or str(artifact["key"])[4:]
+        if run in seen or (job and name != job):
+            continue
+        seen.add(run)  # the newest table of a run is the one that counts
+        for row in _rows(artifact.get("data")):
+            started = _time(row.get("started")) or _time(artifact["created"])
+            if row.get("attempts", 1) and started and started >= since:
+                yield {**row, "job": name, "run": run, "started": started}
+
+
+def summed(rows: Iterable[Json], by: By) -> list[Json]:
+    """What rows add up to by job, task, profile, model or day."""
+    groups: dict[str, list[Json]] = {}
+    for row in rows:
+        groups.setdefault(_group(row, by), []).append(row)
+    found = [{"name": name, **_sums(own)} for name, own in groups.items()]
+    return sorted(found, key=lambda g: g["name"] if by is By.DAY else (-g["cost_usd"], g["name"]))
+
+
+def _group(row: Json, by: By) -> str:
+    match by:
+        case By.DAY:
+            return f"{row['started']:%Y-%m-%d}"
+        case By.TASK:
+            return f"{row['job']}/{row.get('task')}"
+        case By.PROFILE:
+            return str(row.get("profile") or "(login of the node)")
+        case By.MODEL:
+            return str(row.get("model") or "(unknown)")
+        case By.JOB:
+            return str(row["job"])
+
+
+def _sums(rows: list[Json]) -> Json:
+    counts = ("attempts", "turns", "input_tokens", "output_tokens")
+    return {
+        "runs": len({row["run"] for row in rows}),
+        **{key: int(sum(_number(row.get(key)) for row in rows)) for key in counts},
+        "cost_usd": round(sum(_number(row.get("cost_usd")) for row in rows), 6),
+        "cost_is_partial": any(row.get("cost_is_partial") for row in rows),
+    }
+
+
+def _total(rows: list[Json]) -> Json:
+    return {"name": "total", **_sums(rows)}
+
+
+def _show(groups: list[Json], total: Json, by: By, since: datetime) -> None:
+    if prints_table():
+        columns: Columns = {
+            by.upper(): "name",
+            "RUNS": "runs",
+            "ATTEMPTS": "attempts",
+            "TURNS": "turns",
+            "TOKENS IN": lambda g: f"{g['input_tokens']:,}",
+            "TOKENS OUT": lambda g: f"{g['output_tokens']:,}",
+            "COST (ESTIMATE)": _dollars,
+        }
+        if groups:
+            write(table([*groups, total], columns))
+        say(NOTE if groups else "nothing was spent")
+    elif Talk.format in (Format.NDJSON, Format.IDS):
+        show_list(groups, {})
+    else:
+        show_one({"since": since.isoformat(), "by": by, "estimated": True, "costs": groups, "total": total}, str)
+
+
+def _drawn(groups: list[Json], by: By) -> list[tuple[str, float, str]]:
+    """Name, dollars and words of each bar; days in which nothing ran have one, too."""
+    found = {g["name"]: g for g in groups}
+    if by is By.DAY and groups:
+        first, last = (datetime.fromisoformat(groups[i]["name"]) for i in (0, -1))
+        days = [f"{first + timedelta(days=n):%Y-%m-%d}" for n in range((last - first).days + 1)]
+        found = {day: found.get(day, {"cost_usd": 0.0, "cost_is_partial": False}) for day in days}
+    return [(name, g["cost_usd"], _dollars(g)) for name, g in found.items()]
+
+
+def _dollars(group: Json) -> str:
+    return ("at least " if group["cost_is_partial"] else "") + views.dollars(group["cost_usd"])
+
+
+def _rows(data: object) -> list[Json]:
+    import json
+
+    try:
+        found = json.loads(data) if isinstance(data, str) else data
+    except ValueError:
+        return []
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,38 @@
+"""`ccs explain`: why a job did not run, or a run ended as it did."""
+
+from typing import Annotated
+
+import typer
+
+from ccs.cli.app import FRAME, Command, Session
+from ccs.cli.client import lookup
+from ccs.cli.client.api import Api, Json
+from ccs.cli.diagnosis import findings
+from ccs.cli.errors import NotFoundError
+
+app = typer.Typer(**FRAME)
+
+Thing = Annotated[str, typer.Argument(metavar="JOB|RUN", help="Name, id or the beginning of the id of a job or run.")]
+
+
+@app.command("explain", cls=Command, epilog="Example:  ccs explain nightly")
+def explain(thing: Thing) -> None:
+    """Why a job did not run, or a run ended as it did; the most important first, with what to do."""
+    from ccs.cli.diagnosis import reasons
+
+    api = Session.api()
+    deployment, run = job_or_run(api, thing)
+    found = reasons.of_job(api, deployment) if deployment else reasons.of_run(api, run or {})
+    findings.show(found, "findings")
+
+
+def job_or_run(api: Api, name: str) -> tuple[Json | None, Json | None]:
+    """The job or else the run that a word stands for; NotFoundError when it is neither."""
+    try:
+        return lookup.job(api, name), None
+    except NotFoundError as no_job:
+        try:
+            return None, lookup.run(api, name)
+        except NotFoundError:
+            hint = no_job.hint if no_job.hint.startswith("did you mean") else "see: ccs jobs list, ccs runs list"
+            raise NotFoundError("job or run", name, hint=hint) from None

@@ -1,0 +1,347 @@
+"""`ccs jobs`: create, change and run jobs."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from ccs.cli.app import Noun, Session
+from ccs.cli.client import lookup, schedule, views
+from ccs.cli.client.api import FIRST_JOBS, Json
+from ccs.cli.commands.job_options import FIELDS, absolute
+from ccs.cli.commands.options import Force, JobRef, Limit, Pool, Unset, Wait, confirm, more
+from ccs.cli.errors import RequestError
+from ccs.cli.terminal import fields
+from ccs.cli.terminal.output import Columns, many, say, short, show_list, show_one, table
+from ccs.cli.terminal.output import fields as lines
+
+app = Noun("Jobs: create, change, run.")
+
+_WHEN = "When it runs"
+
+Cron = Annotated[
+    str | None,
+    typer.Option("--cron", metavar='"M H D M W"', help="Run by cron, such as '0 9 * * 1-5'.", rich_help_panel=_WHEN),
+]
+Every = Annotated[
+    str | None,
+    typer.Option("--every", metavar="TIME", help="Run at an interval, such as 90m or 1d.", rich_help_panel=_WHEN),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        "--timezone", metavar="ZONE", help="Zone of --cron or --every, such as Europe/Amsterdam.", rich_help_panel=_WHEN
+    ),
+]
+
+KEEPS_ITS_NAME = "a job keeps its name: Prefect does not rename deployments, and a new one would begin without runs"
+COPY_IT = "copy it: ccs jobs export JOB | ccs jobs import - --name NEW; then ccs jobs delete JOB"
+
+_TASKS: Columns = {
+    "TASK": "name",
+    "ENABLED": "enabled",
+    "MODEL": "model",
+    "PERMISSIONS": "permissions",
+    "WHAT": lambda t: t.get("prompt") or t.get("command") or t.get("prompt_file"),
+    "ID": lambda t: short(t["id"]),
+}
+_BUDGETS = {"budget_usd": "run", "budget_usd_per_day": "day", "budget_usd_per_month": "month"}
+_JOBS: Columns = {
+    "NAME": "name",
+    "TASKS": "tasks",
+    "SCHEDULE": lambda j: "paused" if j["paused"] else "; ".join(map(_in_words, j["schedules"])),
+    "PROFILE": "profile",
+    "DIRECTORY": lambda j: (j["working_directory"] or {}).get("path"),
+    "ID": lambda j: short(j["id"]),
+}
+
+
+@app.verb("list", "ccs jobs list | jq -r '.jobs[].id'")
+def list_(limit: Limit = FIRST_JOBS) -> None:
+    """All jobs, by name."""
+    found, total = Session.api().jobs(limit)
+    show_list([views.job(d) for d in found], _JOBS, "jobs", "no jobs yet; make one with: ccs jobs create --name NAME")
+    more(len(found), total)
+
+
+@app.verb("get", "ccs jobs get nightly")
+def get(job: JobRef) -> None:
+    """A job with its tasks, and when it runs next."""
+    show_one(_whole(lookup.job(Session.api(), job)), _text)
+
+
+@app.verb("tasks", "ccs jobs tasks nightly | jq -r '.[].id'")
+def tasks(job: JobRef) -> None:
+    """The tasks of a job, in the order they run."""
+    hint = f"no tasks yet; make one with: ccs tasks create --job {job} --name NAME --prompt TEXT"
+    show_list(views.tasks(lookup.job(Session.api(), job)), _TASKS, empty=hint)
+
+
+@app.verb("create", 'ccs jobs create --name nightly -C ~/app --cron "0 9 * * 1-5" --timezone Europe/Amsterdam')
+@fields.taking(*FIELDS)
+def create(
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the job.")],
+    cron: Cron = None,
+    every: Every = None,
+    timezone: Zone = None,
+    pool: Pool = None,
+    **options: Any,
+) -> None:
+    """Create a job; its tasks come after, with `ccs tasks create`."""
+    from ccs.cli.client import editing
+
+    api, schedules = Session.api(), schedule.build(cron, every, timezone)
+    spec = {"name": name, "working_directory": {"path": absolute(".")}}
+    changes = fields.read(FIELDS, options)
+    fields.put(spec, changes)
+    made = editing.create(api, spec, pool or Session.settings().pool, schedules)
+    _warn(changes, made)
+    say(f"created job {name!r}; add a task with: ccs tasks create --job {name!r} --name NAME --prompt TEXT")
+    show_one(_whole(made), _text)
+
+
+@app.verb("update", "ccs jobs update nightly --every 90m --budget-per-day 20 --unset description")
+@fields.taking(*FIELDS)
+def update(
+    job: JobRef,
+    unset: Unset = None,
+    cron: Cron = None,
+    every: Every = None,
+    timezone: Zone = None,
+    no_schedule: Annotated[
+        bool, typer.Option("--no-schedule", help="Take away its schedules.", rich_help_panel=_WHEN)
+    ] = False,
+    paused: Annotated[
+        bool | None, typer.Option("--pause/--resume", help="Stop or start its schedules.", rich_help_panel=_WHEN)
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", hidden=True)] = None,
+    **options: Any,
+) -> None:
+    """Change a job; what is not named stays. An option that may be repeated sets the whole list."""
+    from ccs.cli.client import editing
+
+    if name is not None:
+        raise RequestError(KEEPS_ITS_NAME, COPY_IT)
+    api, schedules = Session.api(), schedule.build(cron, every, timezone)
+    changes = fields.read(FIELDS, options)
+    if not (changes or schedules or no_schedule or unset or paused is not None):
+        raise RequestError("nothing to change was named", "see: ccs jobs update --help")
+    found = lookup.job(api, job)
+    if changes or unset:
+        taken = editing.unset_of(FIELDS, "Job", unset or [])
+        editing.require_profiles(api, changes)
+        editing.edit(api, found, lambda spec: editing.assign(spec, changes, taken))
+    if schedules or no_schedule:
+        editing.reschedule(api, found, schedules)
+    if paused is not None:
+        from ccs.cli.diagnosis import budgets
+
+        budgets.forget_pause(api, found)
+        api.update_job(found, {"paused": paused})
+    after = api.job(found["id"])
+    _warn(changes, after)
+    show_one(_whole(after), _text)
+
+
+@app.verb("edit", "ccs jobs edit nightly      in $VISUAL, $EDITOR or vi")
+def edit(job: JobRef) -> None:
+    """Change a whole job in your editor, as YAML.
+
+    It is checked, and the difference shown, before it is stored.
+    """
+    from ccs.cli.client import editing
+    from ccs.cli.commands import editor
+
+    api = Session.api()
+    found = lookup.job(api, job)
+    before = editing.spec_of(found)
+
+    def store(after: Json) -> None:
+        editing.require_profiles(api, after)
+        editing.edit(api, found, lambda spec: editing.replace(spec, before, after))
+
+    if not editor.change(before, store):
+        say("nothing was changed")
+        return
+    show_one(_whole(api.job(found["id"])), _text)
+
+
+@app.verb("delete", "ccs jobs delete nightly")
+def delete(job: JobRef, force: Force = False) -> None:
+    """Delete a job with its tasks, schedules and runs."""
+    api = Session.api()
+    found = lookup.job(api, job)
+    runs, total = api.runs({"deployment_id": {"any_": [found["id"]]}}, lookup.ALL)
+    if alive := [str(r["name"]) for r in runs if views.is_under_way(r)]:
+        raise RequestError(
+            f"job {found['name']!r} is under way: {', '.join(alive)}", f"end it with: ccs jobs stop {job}"
+        )
+    parts = ", ".join(
+        (many(len(lookup.tasks_of(found)), "task"), many(len(found["schedules"]), "schedule"), many(total, "run"))
+    )
+    confirm(f"delete job {found['name']!r} with {parts}?", force)
+    api.delete_job(found["id"])
+    api.delete_runs([str(r["id"]) for r in runs])
+    say(f"deleted job {found['name']!r} with {parts}")
+
+
+@app.verb("run", "ccs jobs run nightly --wait")
+def run(
+    job: JobRef,
+    wait: Wait = False,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", metavar="TASK", help="Run only this task; repeatable.")
+    ] = None,
+) -> None:
+    """Run a job now."""
+    from ccs.cli.client import starting
+
+    api = Session.api()
+    found = lookup.job(api, job)
+    only = _chosen(found, task or [])
+    starting.start(api, found, {"only": only} if only else {}, wait)
+
+
+@app.verb("stop", "ccs jobs stop nightly")
+def stop(job: JobRef) -> None:
+    """End every run of a job that is under way or waiting to start."""
+    from ccs.cli.client import stopping
+
+    api = Session.api()
+    found = lookup.job(api, job)
+    where = {"deployment_id": {"any_": [found["id"]]}, "state": {"type": {"any_": list(stopping.STOPPABLE)}}}
+    runs = [r for r in api.runs(where, lookup.ALL)[0] if not views.is_planned(r, api.server_time)]
+    if not runs:
+        say(f"no run of job {found['name']!r} is under way")
+    stopped = [stopping.stop(api, r) for r in runs]
+    shown = [views.run(r, None, Session.settings().ui_url) for r in stopped]
+    show_list(shown, {"RUN": "name", "STATUS": "status"}, "runs")
+
+
+@app.verb("set-order", "ccs jobs set-order nightly triage fix report")
+def set_order(
+    job: JobRef,
+    task: Annotated[list[str], typer.Argument(metavar="TASK...", help="All its tasks, by name or id, in order.")],
+) -> None:
+    """Put the tasks of a job into another order."""
+    from ccs.cli.client import editing
+
+    api = Session.api()
+    found = lookup.job(api, job)
+    editing.edit(api, found, lambda spec: editing.order(found, spec, task))
+    show_one(_whole(api.job(found["id"])), _text)
+
+
+@app.verb("export", "ccs jobs export nightly -o nightly.json")
+def export(
+    job: JobRef,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="FILE", help="Write it there; otherwise to stdout.")
+    ] = None,
+) -> None:
+    """Write a job, with its tasks and schedules, as JSON."""
+    from ccs.cli.client import exports
+
+    found = lookup.job(Session.api(), job)
+    data = exports.exported(found)
+    if out in (None, "-"):
+        show_one(data, exports.text)
+        return
+    path = exports.save(data, str(out))
+    say(f"exported job {found['name']!r} with {many(len(data['job'].get('tasks', [])), 'task')} to {path}")
+    show_one({"id": found["id"], "name": found["name"], "file": str(path)}, lambda row: str(row["file"]))
+
+
+@app.verb("import", "ccs jobs import nightly.json --name nightly-2")
+def import_(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="An export of ccs or claude-code-scheduler; - for stdin.")
+    ],
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a job of the same name.")] = False,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Another name for the job.")] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", metavar="OLD=NAME", help="Use another profile; repeatable.")
+    ] = None,
+    pool: Pool = None,
+) -> None:
+    """Make a job from an export, all of it or nothing. Its tasks get new ids."""
+    from ccs.cli.client import drafts, exports
+    from ccs.cli.legacy.takeover import Report
+
+    api, report, target = Session.api(), Report(file), pool or Session.settings().pool
+    draft = exports.read(exports.load(file), report, exports.names_of(profile or [])).checked(name)
+    drafts.require(api, file, target, draft.profiles())
+    made = drafts.store(api, draft, target, force, move=pool is not None)
+    report.tell()
+    say(f"imported job {draft.name!r} with {many(len(draft.spec['tasks']), 'task')}")
+    show_one({**_whole(made), "report": report.rows()}, _text)
+
+
+def _whole(deployment: Json) -> Json:
+    now = datetime.now(UTC)
+    row = {**views.job(deployment), "tasks": views.tasks(deployment)}
+    active = [s["schedule"] for s in deployment.get("schedules") or [] if s.get("active", True)]
+    due = sorted(t for s in active for t in schedule.fire_times(s, now)) if not row["paused"] else []
+    row["next"] = [{"local": t.isoformat(), "utc": t.astimezone(UTC).isoformat()} for t in due[:3]]
+    return row
+
+
+def _text(job: Json) -> str:
+    directory = job["working_directory"] or {}
+    head: dict[str, object] = {
+        "Job": f"{job['name']}  ({job['id']})",
+        "Description": job["description"],
+        "Directory": _directory(directory),
+        "Worktree": _worktree(directory.get("worktree") or {}),
+        "Profile": job["profile"],
+        "Tags": ", ".join(job["tags"]),
+        "Pool": job["pool"],
+        "Only if": job.get("only_if"),
+        "On failure": job["on_failure"],
+        "Parallel": job.get("max_parallel") if job.get("max_parallel", 1) != 1 else None,
+        "Timeout": views.span(job["timeout"]),
+        "Budget": ", ".join(f"{views.dollars(job[key])} a {span}" for key, span in _BUDGETS.items() if job.get(key)),
+        "Commits by": job.get("commit_author"),
+        "Transcripts": job.get("transcripts"),
+        "Schedule": [_in_words(s) for s in job["schedules"]] or "none",
+        "Paused": "yes, its schedules do nothing" if job["paused"] else "",
+        "Next": [_moment(n) for n in job["next"]],
+    }
+    listing = table(job["tasks"], _TASKS) if job["tasks"] else "no tasks yet"
+    return f"{lines(head)}\n\n{listing}"
+
+
+def _directory(directory: Json) -> str:
+    flags = {"trust_project": "trusted", "require_git": "git", "allow_dirty": "may be dirty"}
+    words = ", ".join(word for key, word in flags.items() if directory.get(key))
+    return f"{directory.get('path')}" + (f"  ({words})" if words else "")
+
+
+def _worktree(worktree: Json) -> str:
+    if not worktree.get("enabled"):
+        return ""
+    return f"{worktree.get('name') or 'named after the job'}, from {worktree.get('base_branch')}"
+
+
+def _in_words(schedule: Json) -> str:
+    return str(schedule["in_words"]) + ("" if schedule["active"] else " (inactive)")
+
+
+def _moment(due: Json) -> str:
+    local, utc = datetime.fromisoformat(due["local"]), datetime.fromisoformat(due["utc"])
+    same = local.utcoffset() == utc.utcoffset()
+    return f"{local:%a %Y-%m-%d %H:%M:%S %z}" + ("" if same else f"  ({utc:%a %H:%M:%S} UTC)")
+
+
+def _warn(changes: Json, deployment: Json) -> None:
+    """Say so when options name a worktree and the job does not use one."""
+    worktree = deployment["parameters"]["job"]["working_directory"].get("worktree") or {}
+    place = "working_directory.worktree"
+    if not worktree.get("enabled") and {f"{place}.name", f"{place}.base_branch"} & changes.keys():
+        say("warning: the job does not work in the worktree that was named; have it do so with --use-worktree")
+
+
+def _chosen(deployment: Json, names: list[str]) -> list[str]:
+    """The names of the tasks that --task stands for; NotFoundError for one that the job lacks."""
+    known: list[Any] = lookup.tasks_of(deployment)
+    return [str(lookup.task_in(deployment, known, name)["name"]) for name in names]

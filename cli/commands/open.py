@@ -1,0 +1,33 @@
+"""`ccs open`: the page of a job or run in Prefect's web interface."""
+
+import os
+import sys
+
+import typer
+
+from ccs.cli.app import FRAME, Command, Session
+from ccs.cli.commands.explain import Thing, job_or_run
+from ccs.cli.terminal.output import is_terminal, show_one
+
+app = typer.Typer(**FRAME)
+
+
+@app.command("open", cls=Command, epilog="Example:  ccs open nightly")
+def open_(thing: Thing) -> None:
+    """The address of a job's or run's page; on a terminal with a browser at hand, the page itself."""
+    deployment, run = job_or_run(Session.api(), thing)
+    ui_url = Session.settings().ui_url
+    if deployment:
+        found, url = deployment, f"{ui_url}/deployments/deployment/{deployment['id']}"
+    else:
+        found = run or {}
+        url = f"{ui_url}/runs/flow-run/{found['id']}"
+    show_one({"id": found["id"], "name": found["name"], "url": url}, lambda row: str(row["url"]))
+    if is_terminal(sys.stdout) and _has_screen():
+        import webbrowser
+
+        webbrowser.open(url)  # says False when there is no browser; the address is on the screen
+
+
+def _has_screen() -> bool:
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

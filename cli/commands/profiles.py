@@ -1,0 +1,200 @@
+"""`ccs profiles`: the environments that claude runs with, kept on the server, secrets encrypted."""
+
+from typing import Annotated
+
+import typer
+
+from ccs.cli.app import Noun, Session
+from ccs.cli.client import lookup, views
+from ccs.cli.client.api import Json
+from ccs.cli.commands.options import Force, ProfileRef, confirm
+from ccs.cli.errors import RequestError
+from ccs.cli.terminal.output import Columns, fields, say, short, show_list, show_one
+
+app = Noun("Profiles: the environment claude runs with.")
+
+Env = Annotated[
+    list[str] | None,
+    typer.Option("--env", metavar="NAME=VALUE", help="A variable; NAME=env:OTHER takes the node's OTHER. Repeatable."),
+]
+Unset = Annotated[
+    list[str] | None, typer.Option("--unset", metavar="NAME", help="A variable that claude must not see; repeatable.")
+]
+Secret = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="NAME[=SOURCE]",
+        help="A secret: asked for (or a line of stdin), or from env:VAR or file:PATH of this machine. Repeatable.",
+    ),
+]
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the profile is for.")]
+PerDay = Annotated[
+    float | None,
+    typer.Option(
+        "--budget-per-day", min=0, metavar="USD", help="Estimated cost of all its jobs a day; then they are paused."
+    ),
+]
+PerMonth = Annotated[
+    float | None,
+    typer.Option("--budget-per-month", min=0, metavar="USD", help="The same for a month; 0 takes a budget away."),
+]
+Template = Annotated[
+    str | None,
+    typer.Option(
+        "--template", metavar="anthropic|zai|bedrock|vertex", help="Ask for what claude needs for this provider."
+    ),
+]
+
+_BUDGETS = {"day": "budget_usd_per_day", "month": "budget_usd_per_month"}
+_PROFILES: Columns = {
+    "NAME": "name",
+    "VARIABLES": lambda p: sorted(p["variables"]),
+    "SECRETS": "secrets",
+    "DESCRIPTION": "description",
+    "ID": lambda p: short(p["id"]),
+}
+
+
+@app.verb("list", "ccs profiles list")
+def list_() -> None:
+    """All profiles, by name; never a secret."""
+    rows = [row(p) for p in Session.api().profiles()]
+    show_list(rows, _PROFILES, "profiles", "no profiles yet; make one with: ccs profiles create NAME --secret VARIABLE")
+
+
+@app.verb("get", "ccs profiles get anthropic")
+def get(profile: ProfileRef) -> None:
+    """A profile: its variables and where they come from, and the names of its secrets."""
+    show_one(row(lookup.profile(Session.api(), profile)), _text)
+
+
+@app.verb("create", "ccs profiles create anthropic --secret ANTHROPIC_API_KEY")
+def create(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Lower case letters, digits, dashes; else the template's.")
+    ] = None,
+    env: Env = None,
+    unset: Unset = None,
+    secret: Secret = None,
+    description: Description = None,
+    budget_per_day: PerDay = None,
+    budget_per_month: PerMonth = None,
+    template: Template = None,
+    called: Annotated[str | None, typer.Option("--name", metavar="NAME", hidden=True)] = None,
+) -> None:
+    """Create a profile; a template asks for what it needs."""
+    from ccs.cli.client import profile_change as environment
+    from ccs.cli.client import profile_templates as templates
+    from ccs.cli.client import provision
+
+    name = name or called or template
+    if name is None:
+        raise RequestError("a profile needs a name", "say: ccs profiles create NAME, or --template zai")
+    api, model = Session.api(), templates.of(template) if template else None
+    if api.profile(environment.check_profile_name(name)):
+        raise RequestError(f"there is a profile {name!r} already", f"change it with: ccs profiles update {name}")
+    if model:
+        description = model.description if description is None else description
+        env, secret = templates.filled(model, env or [], unset or [], secret or [])
+    budgets = environment.budgets(budget_per_day, budget_per_month)
+    if None in budgets.values():  # who means that nothing may be spent would have no budget at all
+        raise RequestError("a budget must be greater than 0", "leave it out where there is to be none")
+    data = environment.changed({"description": description or "", **budgets}, env, unset, secret)
+    made = api.create_profile(name, data, provision.profile_type(api))
+    say(f"created profile {name!r}; use it with: ccs jobs create --profile {name}")
+    show_one(row(made), _text)
+
+
+@app.verb("update", "ccs profiles update anthropic --env ANTHROPIC_MODEL=sonnet")
+def update(
+    profile: ProfileRef,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="A new name; the jobs that use it follow.")
+    ] = None,
+    env: Env = None,
+    unset: Unset = None,
+    secret: Secret = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", metavar="NAME", help="Forget a variable.")] = None,
+    description: Description = None,
+    budget_per_day: PerDay = None,
+    budget_per_month: PerMonth = None,
+) -> None:
+    """Change a profile; what is not named stays, secrets too."""
+    from ccs.cli.client import lock, renaming
+    from ccs.cli.client import profile_change as environment
+
+    api = Session.api()
+    budgets = environment.budgets(budget_per_day, budget_per_month)
+    if not (env or unset or secret or remove or budgets or name or description is not None):
+        raise RequestError("nothing to change was named", "see: ccs profiles update --help")
+    found = lookup.profile(api, profile)
+    change = environment.Change.read(env, unset, secret, remove, description, budgets)
+    if name and name != found["name"]:
+        renamed = renaming.rename(api, found, name, change.apply(found["data"]))
+        show_one(row(lookup.profile(api, str(renamed["name"]))), _text)
+        return
+    with lock.held(api, str(found["id"]), f"profile {found['name']!r}") as held:
+        fresh = lookup.profile(api, found["id"])
+        data = change.apply(fresh["data"])
+        held.check()
+        api.update_profile(fresh, data)
+    show_one(row(lookup.profile(api, found["id"])), _text)
+
+
+@app.verb("delete", "ccs profiles delete anthropic")
+def delete(profile: ProfileRef, force: Force = False) -> None:
+    """Delete a profile."""
+    from ccs.cli.client import renaming
+
+    api = Session.api()
+    found = lookup.profile(api, profile)
+    users = [str(job["name"]) for job in renaming.users(api, str(found["name"]))]
+    used = f", used by {', '.join(users)}" if users else ""
+    confirm(f"delete profile {found['name']!r}{used}?", force)
+    api.delete_profile(found["id"])
+    say(f"deleted profile {found['name']!r}" + (f"; these jobs cannot run now: {', '.join(users)}" if users else ""))
+
+
+@app.verb("lift-limit", "ccs profiles lift-limit anthropic")
+def lift_limit(profile: ProfileRef) -> None:
+    """Forget that a usage limit holds, such as after an upgrade: what waits for its reset goes on now.
+
+    One task tries first. When it meets the limit again, all wait again.
+    """
+    from ccs.cli.diagnosis import limits
+    from ccs.flows.spec.job import limit_variable
+
+    api = Session.api()
+    found = lookup.profile(api, profile)
+    name = str(found["name"])
+    done = limits.lift(api, limit_variable(name, ""))
+    limits.show_lifted(done, {"id": found["id"], "name": name}, f"profile {name!r}")
+
+
+def row(document: Json) -> Json:
+    """A profile in a list; never a secret."""
+    data = document.get("data") or {}
+    return {
+        "id": document["id"],
+        "name": document["name"],
+        "description": data.get("description") or "",
+        "variables": data.get("variables") or {},
+        "secrets": sorted(data["secrets"]) if isinstance(data.get("secrets"), dict) else [],
+        **{field: data.get(field) for field in _BUDGETS.values()},
+        "updated": document.get("updated"),
+    }
+
+
+def _text(profile: Json) -> str:
+    words = {"static": "{}", "env": "the node's {}", "unset": "(removed)"}
+    variables = {n: words.get(v["source"], "{}").format(v.get("value")) for n, v in profile["variables"].items()}
+    head: dict[str, object] = {
+        "Profile": f"{profile['name']}  ({profile['id']})",
+        "Description": profile["description"],
+        "Budgets": [f"${profile[k]:g} per {p}" for p, k in _BUDGETS.items() if profile[k]],
+        "Changed": views.ago(profile["updated"]),
+    }
+    return "\n".join(
+        [fields(head), "", fields({**variables, **dict.fromkeys(profile["secrets"], "(secret)")})]
+    ).rstrip()

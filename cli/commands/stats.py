@@ -1,0 +1,81 @@
+"""`ccs stats`: how many runs each job had, how they ended, and what they cost."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from ccs.cli.app import FRAME, Command, Session
+from ccs.cli.client import lookup, views
+from ccs.cli.client.api import Json
+from ccs.cli.commands.options import JobName, duration
+from ccs.cli.terminal.output import Columns, fields, say, show_one, table
+
+app = typer.Typer(**FRAME)
+
+_MOST = 5000
+_JOBS: Columns = {
+    "JOB": "name",
+    "RUNS": "runs",
+    "OK": lambda j: j["status"].get("completed", 0),
+    "FAILED": lambda j: j["status"].get("failed", 0) + j["status"].get("crashed", 0),
+    "CANCELLED": lambda j: j["status"].get("cancelled", 0),
+    "COST": lambda j: views.dollars(j["cost_usd"]),
+    "TURNS": "turns",
+    "DURATION": lambda j: views.span(j["duration_seconds"]),
+}
+
+
+@app.command("stats", cls=Command, epilog="Example:  ccs stats --since 30d")
+def stats(
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Of the last 90m, 24h, 7d ….")] = "7d",
+    job: JobName = None,
+) -> None:
+    """Runs by how they ended, with cost, turns and time, by job."""
+    api = Session.api()
+    start = datetime.now(UTC) - timedelta(seconds=duration(since) or 0)
+    where: Json = {"expected_start_time": {"after_": start.isoformat(), "before_": datetime.now(UTC).isoformat()}}
+    if job:
+        where["deployment_id"] = {"any_": [lookup.job(api, job)["id"]]}
+    runs, total = api.runs(where, _MOST)
+    if total > len(runs):
+        say(f"the latest {len(runs)} of {total} runs; give a shorter --since for all of them")
+    results = api.results([str(r["id"]) for r in runs])
+    rows = [views.run(r, results.get(str(r["id"])), "") for r in runs]
+    show_one({"since": start.isoformat(), **summed(rows), "jobs": by_job(rows)}, _text)
+
+
+def by_job(rows: Iterable[Json]) -> list[Json]:
+    """What the runs of each job add up to, the most expensive job first."""
+    groups: dict[str, list[Json]] = {}
+    for row in rows:
+        groups.setdefault(str(row["job"]), []).append(row)
+    found = [{"id": name, "name": name, **summed(runs)} for name, runs in groups.items()]
+    return sorted(found, key=lambda j: (-j["cost_usd"], -j["runs"], j["name"]))
+
+
+def summed(rows: list[Json]) -> Json:
+    """What runs add up to; `duration_seconds` is theirs together."""
+    status: dict[str, int] = {}
+    for row in rows:
+        name = str(row["status"]).lower()
+        status[name] = status.get(name, 0) + 1
+    return {
+        "runs": len(rows),
+        "status": status,
+        "cost_usd": round(sum(r["cost_usd"] or 0 for r in rows), 6),
+        "turns": sum(r["turns"] or 0 for r in rows),
+        "duration_seconds": round(sum(r["duration_seconds"] or 0 for r in rows), 3),
+    }
+
+
+def _text(found: Json) -> str:
+    head: dict[str, object] = {
+        "Since": f"{datetime.fromisoformat(found['since']).astimezone():%Y-%m-%d %H:%M}",
+        "Runs": str(found["runs"]),
+        "Status": ", ".join(f"{count} {name}" for name, count in sorted(found["status"].items())),
+        "Cost": views.dollars(found["cost_usd"]),
+        "Turns": str(found["turns"]),
+    }
+    return fields(head) + (f"\n\n{table(found['jobs'], _JOBS)}" if found["jobs"] else "")

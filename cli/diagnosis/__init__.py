@@ -1,0 +1,1 @@
+"""Why something does not run, and what to do."""

@@ -1,0 +1,67 @@
+"""What is left of the budgets of a job and its profiles, as findings; all figures are estimates."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ccs.cli.client import lookup
+from ccs.cli.client.api import Api, Json
+from ccs.cli.diagnosis.findings import Finding, fail, info
+from ccs.cli.errors import RequestError
+from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, is_used_up, micro, paused_name
+
+
+def findings(api: Api, deployment: Json) -> Iterator[Finding]:
+    """How far the day's and month's budgets are used up, where there are any."""
+    spec = (deployment.get("parameters") or {}).get("job") or {}
+    yield from _of(api, Scope.of_job(str(deployment["name"]), str(deployment["id"])), spec)
+    tasks = lookup.tasks_of(deployment)
+    for name in sorted({p for p in (spec.get("profile"), *(t.get("profile") for t in tasks)) if p}):
+        if profile := api.profile(name):
+            yield from _of(api, Scope.of_profile(name), profile.get("data") or {})
+
+
+def pause_of(api: Api, deployment: Json) -> UsedUp | None:
+    """The budget for which a node has paused the job; None when somebody else has."""
+    try:
+        return UsedUp.load(api.get(f"/variables/name/{paused_name(str(deployment['id']))}")["value"])
+    except RequestError as error:
+        if error.status != 404:
+            raise
+    except ValueError:  # changed by hand; then its node leaves the job paused, too
+        pass
+    return None
+
+
+def forget_pause(api: Api, deployment: Json) -> None:
+    """Make the pause of a job, or its end, the user's own, which no node undoes."""
+    if pause_of(api, deployment):
+        variable = api.get(f"/variables/name/{paused_name(str(deployment['id']))}")
+        api.delete(f"/variables/{variable['id']}")
+
+
+def _of(api: Api, scope: Scope, budgets: Mapping[str, Any]) -> Iterator[Finding]:
+    limits = {period: budgets.get(f"budget_usd_per_{period}") for period in Period}
+    if not any(limits.values()):
+        return
+    sums = _sums(api, scope)
+    for period, usd in limits.items():
+        if not isinstance(usd, int | float):
+            continue
+        limit, spent, held = micro(usd), sums.spent[period], sums.held_in_all
+        used_up = UsedUp(scope.kind, scope.name, period, limit, spent, period.end(sums.day))
+        if is_used_up(limit, spent):
+            yield fail("budget", f"{used_up.sentence}: every start is refused", f"raise it: {used_up.remedy}")
+        else:
+            more = f", attempts under way may spend ${held / MICRO:.2f} more" if held else ""
+            what = f"{scope.kind} {scope.name!r} has spent ${spent / MICRO:.2f} of ${usd:.2f} this {period} (estimated)"
+            yield info("budget", what + more)
+
+
+def _sums(api: Api, scope: Scope) -> Sums:
+    where = {"variables": {"tags": {"all_": [scope.tag]}}, "sort": "NAME_DESC", "limit": 1}
+    states = api.read("/variables/filter", where)
+    today = api.server_time.date()
+    try:
+        return Sums.load(states[0]["value"]).on(today) if states else Sums(today)
+    except ValueError as error:
+        raise RequestError(f"variable {states[0]['name']} was changed by hand: {error}", "delete it") from error

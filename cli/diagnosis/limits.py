@@ -1,0 +1,101 @@
+"""Usage limits that hold: whose they are, until when, which of them make a job wait, and lifting one early."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from ccs.cli.client import lookup, views
+from ccs.cli.client.api import Api, Json
+from ccs.cli.diagnosis.findings import Finding, warn
+from ccs.cli.terminal.output import many, show_one
+from ccs.flows.spec.job import limit_variable
+
+_BEGINNING = "ccs_limit_"
+_OF_NODE = "node_"  # profiles have no underscore in their names
+_SOON = timedelta(seconds=30)
+"""So long before it is due, a node may have taken up a run that waits."""
+
+
+def all_of(api: Api) -> Iterator[Finding]:
+    """Every limit that holds."""
+    return _findings(api, api.variables(_BEGINNING))
+
+
+def of_job(api: Api, thing: Json) -> Iterator[Finding]:
+    """Those that make tasks of this job or run wait: of profiles, or of the nodes' logins where they have none."""
+    held = api.variables(_BEGINNING)
+    if not held:
+        return
+    spec, pool = lookup.spec_of(thing), thing.get("work_pool_name")
+    tasks = [task for task in lookup.tasks_of(thing) if task.get("enabled", True)]
+    profiles = {task.get("profile") or spec.get("profile") for task in tasks}
+    names = {limit_variable(profile, "") for profile in profiles if profile}
+    if None in profiles and pool and api.pool(pool):
+        names |= {limit_variable(None, node["name"]) for node in api.nodes(pool)}
+    yield from _findings(api, [v for v in held if v["name"] in names])
+
+
+def of_node(api: Api, name: str) -> str | None:
+    """The variable of the limit of a node's login, by its name or as a finding has it; None when none is known."""
+    held = {str(v["name"]) for v in api.variables(_BEGINNING + _OF_NODE)}
+    return next((v for v in (limit_variable(None, name), _BEGINNING + _OF_NODE + name) if v in held), None)
+
+
+def lift(api: Api, name: str) -> Json:
+    """Have those who wait for the end of a limit, the variable of this name, go on now; what was done.
+
+    It is made one whose reset has passed: the first task to go on tries, and the others follow when it had an answer.
+    """
+    now, until = api.server_time, None
+    for held in api.variables(name):
+        if held["name"] == name and (ends := _until(held)) and ends > now:
+            until = ends
+            api.patch(f"/variables/{held['id']}", {"value": {**held["value"], "until": now.timestamp(), "pause": 0}})
+    runs = list(_waiting(api, name))
+    for run in runs:
+        message = "Started with ccs before the reset of the usage limit"
+        api.set_state(str(run["id"]), "SCHEDULED", str(run["state_name"]), message, now)
+    names = [str(run["name"]) for run in runs]
+    return {"lifted": until is not None, "until": until and until.isoformat(), "runs": names}
+
+
+def _waiting(api: Api, name: str) -> Iterator[Json]:
+    """The runs that wait for the end of a limit, and not only for some seconds more."""
+    runs, _ = api.runs({"state": {"name": {"any_": ["AwaitingRetry"]}}}, lookup.ALL)
+    later = [run for run in runs if datetime.fromisoformat(views.due(run) or "") > api.server_time + _SOON]
+    rows = api.results([str(run["id"]) for run in later])
+    for run in later:
+        tasks = [row for row in rows.get(str(run["id"]), []) if row.get("verdict") == "waiting"]
+        if name in {limit_variable(row.get("profile") or None, str(row.get("node"))) for row in tasks}:
+            yield run
+
+
+def _findings(api: Api, variables: Iterable[Json]) -> Iterator[Finding]:
+    for variable in variables:
+        until = _until(variable)
+        if until is None or until <= api.server_time:
+            continue  # it is over, and the next task will find out
+        who = str(variable["name"]).removeprefix(_BEGINNING)
+        of_node = who.startswith(_OF_NODE)
+        who = who.removeprefix(_OF_NODE)
+        whose = f"the login of node {who!r}" if of_node else f"profile {who!r}"
+        when = f"{views.clock(until)} ({views.ago(until.isoformat())})"
+        command = f"ccs {'nodes' if of_node else 'profiles'} lift-limit {who}"
+        lift_it = f"wait, or use another profile; if it is over already: {command}"
+        yield warn("limit", f"usage limit of {whose} until {when}: its tasks wait until then", lift_it)
+
+
+def show_lifted(done: Json, thing: Json, whose: str) -> None:
+    """The result of lifting a limit."""
+    gone = f"lifted the usage limit of {whose}" if done["lifted"] else f"no usage limit of {whose} holds"
+    runs = done["runs"]
+    on = f"; {many(len(runs), 'run')} that waited for it can go on now: {', '.join(runs)}" if runs else ""
+    show_one({**thing, **done}, lambda _: gone + on)
+
+
+def _until(variable: Json) -> datetime | None:
+    value = variable.get("value")
+    until = value.get("until") if isinstance(value, dict) else None
+    try:
+        return datetime.fromtimestamp(float(until), UTC) if until else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

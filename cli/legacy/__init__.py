@@ -1,0 +1,1 @@
+"""What claude-code-scheduler left: its files, taken over."""

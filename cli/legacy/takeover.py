@@ -1,0 +1,171 @@
+"""What was taken over from somewhere else, field by field: what was mapped, what was not, and why."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ccs.cli.client.api import Json
+from ccs.cli.errors import RequestError
+from ccs.cli.terminal.output import say
+
+
+class Outcome(StrEnum):
+    """What became of a field."""
+
+    MAPPED = "mapped"  # means the same here
+    CHANGED = "changed"  # means something else here, or was mended
+    NOT_MAPPED = "not mapped"  # what it asks for does not exist here
+    LEFT_OUT = "left out"  # bookkeeping, or without effect where it came from
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one field of one thing."""
+
+    thing: str
+    field: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass
+class Report:
+    """The findings about one source; `source` is its name in error texts."""
+
+    source: str
+    findings: list[Finding] = field(default_factory=list)
+
+    def rows(self) -> list[Json]:
+        """The findings as JSON."""
+        return [asdict(finding) for finding in self.findings]
+
+    def tell(self) -> None:
+        """Say on stderr what became of each field: a line for each that changed or was lost, one for the others."""
+        for thing in dict.fromkeys(f.thing for f in self.findings):
+            of_thing = [f for f in self.findings if f.thing == thing]
+            say(f"{thing}:")
+            if names := [f.field for f in of_thing if f.outcome is Outcome.MAPPED]:
+                say(f"  mapped: {', '.join(names)}")
+            left = [f for f in of_thing if f.outcome is Outcome.LEFT_OUT]
+            for reason in dict.fromkeys(f.reason for f in left):
+                say(f"  left out ({reason}): {', '.join(f.field for f in left if f.reason == reason)}")
+            for finding in of_thing:
+                if finding.outcome in (Outcome.CHANGED, Outcome.NOT_MAPPED):
+                    say(f"  {finding.outcome}: {finding.field}: {finding.reason}")
+
+
+_KINDS = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    dict: "an object",
+    list: "a list",
+}
+
+
+class Fields:
+    """The fields of one thing in a foreign file: read with their types checked, each accounted for."""
+
+    def __init__(self, data: Any, thing: str, report: Report, prefix: str = "") -> None:
+        self.thing, self.report, self._prefix = thing, report, prefix
+        if not isinstance(data, dict):
+            raise RequestError(f"{report.source}: {thing} is not an object", "nothing was written")
+        self._data: Json = data
+        self._told: set[str] = set()
+
+    def text(self, *names: str, default: str = "") -> str:
+        """The first of these fields that is there, as a text."""
+        return str(self._value(str, names, default))
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A field that is true or false."""
+        return bool(self._value(bool, (name,), default))
+
+    def number(self, name: str, default: int) -> int:
+        """A field that is a whole number."""
+        return int(self._value(int, (name,), default))
+
+    def real(self, name: str, default: float) -> float:
+        """A field that is a number."""
+        if isinstance(value := self._data.get(name), int) and not isinstance(value, bool):
+            return float(value)
+        return float(self._value(float, (name,), default))
+
+    def texts(self, name: str) -> list[str]:
+        """A field that is a list of texts."""
+        return [self._checked(str, item, name) for item in self.items(name)]
+
+    def items(self, name: str) -> list[Any]:
+        """A field that is a list."""
+        return list(self._value(list, (name,), []))
+
+    def part(self, name: str, short: str = "") -> "Fields":
+        """A field that is an object, with fields of its own; a text in its place stands for its field `short`."""
+        self._told.add(name)
+        if short and isinstance(self._data.get(name), str):
+            self._data = {**self._data, name: {short: self._data[name]}}
+        return Fields(self._value(dict, (name,), {}), self.thing, self.report, f"{self._prefix}{name}.")
+
+    def has(self, name: str) -> bool:
+        """Whether a field is there and not null."""
+        return self._data.get(name) is not None
+
+    def is_null(self, name: str) -> bool:
+        """Whether a field is there, but null."""
+        return name in self._data and self._data[name] is None
+
+    def is_list(self, name: str) -> bool:
+        """Whether a field is a list, where it should be one value."""
+        return isinstance(self._data.get(name), list)
+
+    def seen(self, *names: str) -> None:
+        """These fields are accounted for elsewhere."""
+        self._told.update(names)
+
+    def mapped(self, *names: str) -> None:
+        """These fields mean the same here."""
+        self._tell(names, Outcome.MAPPED, "")
+
+    def changed(self, name: str, reason: str) -> None:
+        """A field means something else here."""
+        self._tell((name,), Outcome.CHANGED, reason)
+
+    def lost(self, name: str, reason: str) -> None:
+        """What a field asks for does not exist here."""
+        self._tell((name,), Outcome.NOT_MAPPED, reason)
+
+    def left(self, reason: str, *names: str) -> None:
+        """These fields need no place here."""
+        self._tell(names, Outcome.LEFT_OUT, reason)
+
+    def as_here(self, name: str, same: bool, reason: str) -> None:
+        """A field that is mapped when it asks for what happens here anyway, and else is lost."""
+        if same:
+            self.mapped(name)
+        else:
+            self.lost(name, reason)
+
+    def rest(self) -> None:
+        """Account for every field that nobody has asked for."""
+        for name in self._data:
+            if name not in self._told:
+                self.lost(name, "ccs does not know this field")
+
+    def _tell(self, names: Sequence[str], outcome: Outcome, reason: str) -> None:
+        self._told.update(names)
+        there = [n for n in names if n in self._data and (self.has(n) or outcome is not Outcome.LEFT_OUT)]
+        self.report.findings += [Finding(self.thing, self._prefix + n, outcome, reason) for n in there]
+
+    def _value(self, kind: type, names: Sequence[str], default: Any) -> Any:
+        for name in names:
+            if self.has(name):
+                return self._checked(kind, self._data[name], name)
+        return default
+
+    def _checked(self, kind: type, value: Any, name: str) -> Any:
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            place = f"{self.report.source}: {self.thing}: {self._prefix}{name}"
+            raise RequestError(f"{place} must be {_KINDS[kind]}", "nothing was written")
+        return value

@@ -1,0 +1,1 @@
+"""Processes under guard: claude and the commands of the user."""

@@ -1,0 +1,134 @@
+"""The rows of a run on the server, one a task: there from the start of the run, and kept up to date as it goes on.
+
+What is on the server outlives this process: a run that starts again, and one that continues another, read there what
+is done already.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from uuid import UUID
+
+import httpx
+from prefect import get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import ArtifactFilter
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.exceptions import EventTooLarge, ObjectNotFound
+
+from ccs.flows.record.outcome import Row
+from ccs.flows.spec.job import Job, Task, run_table_key
+
+_POLL = 0.5
+
+
+def read_rows(job: str, run_id: str) -> list[Row]:
+    """The rows that a run of the job has left so far; none when it never came to its tasks."""
+    where = {"flow_run_id": {"any_": [run_id]}, "key": {"any_": [run_table_key(job)]}, "type": {"any_": ["table"]}}
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter.model_validate(where), sort=ArtifactSort.UPDATED_DESC, limit=1
+        )
+    rows = json.loads(found[0].data) if found and isinstance(found[0].data, str) else []
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def is_over(run_id: str, patience: float = 30.0) -> bool:
+    """Whether a run has ended for good, as far as the server can be asked; one that is gone has.
+
+    `patience` is in seconds: when a run's process dies, its node needs a moment to tell the server.
+    """
+    deadline = time.monotonic() + patience
+    try:
+        with get_client(sync_client=True) as client:
+            while (state := client.read_flow_run(UUID(run_id)).state) and not state.is_final():
+                if not (state.is_running() or state.is_cancelling()) or time.monotonic() > deadline:
+                    return False
+                time.sleep(_POLL)
+    except ObjectNotFound:
+        return True
+    except (httpx.HTTPError, ValueError):
+        return False
+    return state is not None
+
+
+class RunTable:
+    """The table artifact of a run. Methods may be called from any thread; writing never fails a task."""
+
+    def __init__(self, job: Job, run_id: str, rows: Iterable[tuple[Task, Row]]) -> None:
+        self._rows = {task.id: row for task, row in rows}
+        self._job, self._run_id = job, run_id
+        self._artifact: UUID | None = None
+        self._changed = threading.Lock()
+        self._writer = ThreadPoolExecutor(1, "ccs-results")
+        self._pending: Future[None] | None = None
+        self._is_behind = False
+
+    def row(self, task: Task) -> Row:
+        """The row of a task as it is now."""
+        return self._rows[task.id]
+
+    def rows(self) -> list[Row]:
+        """All rows in the order of the tasks."""
+        return list(self._rows.values())
+
+    def put(self, task: Task, row: Row) -> None:
+        """Replace the row of a task; the server has it a moment later."""
+        with self._changed:
+            self._rows[task.id] = row
+            self._publish()
+
+    def publish(self) -> None:
+        """Have the rows on the server a moment later."""
+        with self._changed:
+            self._publish()
+
+    def _publish(self) -> None:
+        if self._pending is None or self._pending.running() or self._pending.done():
+            # A write that has not begun takes this change along.
+            self._pending = self._writer.submit(copy_context().run, self._write)
+
+    def flush(self) -> None:
+        """Wait until the server has every row, or has refused them."""
+        with self._changed:
+            pending = self._pending
+        if pending is not None:
+            pending.result()
+
+    def close(self) -> None:
+        """The same at the end, and once more when the last rows did not reach the server."""
+        self.flush()
+        if self._is_behind:
+            self.publish()
+            self.flush()
+        self._writer.shutdown()
+
+    def _write(self) -> None:
+        data = json.dumps(list(self._rows.values()))
+        try:
+            with get_client(sync_client=True) as client:
+                if self._artifact is None:
+                    made = client.create_artifact(
+                        ArtifactCreate(
+                            type="table",
+                            key=run_table_key(self._job.name),
+                            description=f"Tasks of job {self._job.name}",
+                            flow_run_id=UUID(self._run_id),
+                            data=data,
+                        )
+                    )
+                    self._artifact = made.id
+                else:
+                    client.update_artifact(self._artifact, ArtifactUpdate(data=data))
+            self._is_behind = False
+        except EventTooLarge:
+            self._is_behind = False  # the rows are written; it is only Prefect's own news of it that is too long
+        except Exception as error:
+            self._is_behind = True
+            if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.NOT_FOUND:
+                self._artifact = None  # somebody deleted it
+            get_run_logger().warning("the results so far could not be written to the server: %s", error)

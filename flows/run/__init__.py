@@ -1,0 +1,1 @@
+"""A run: its tasks in their order, their attempts, and how it waits."""

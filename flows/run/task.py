@@ -1,0 +1,197 @@
+"""One task of a run: what it needs on this node, then its attempts, as a Prefect task that says what happened."""
+
+import os
+from dataclasses import replace
+from functools import partial
+from uuid import uuid4
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
+from pydantic import ValidationError
+
+from ccs.blocks.env import EMPTY, Environment, UnresolvedError
+from ccs.blocks.profile import Profile
+from ccs.blocks.redact import Redactor
+from ccs.flows.claude.executable import ExecutableNotFound, find_executable
+from ccs.flows.claude.request import PermissionMode, Request
+from ccs.flows.limits.gate import Gate
+from ccs.flows.processes.environment import child_environment
+from ccs.flows.processes.shell import CONDITION_TIMEOUT, Shell
+from ccs.flows.record.outcome import Figures, Outcome, Used
+from ccs.flows.record.page import page
+from ccs.flows.run.attempts import Assignment, run_attempts
+from ccs.flows.run.run import Run
+from ccs.flows.sessions.store import SessionStore
+from ccs.flows.spec import templates
+from ccs.flows.spec.job import Permissions, Task, slug
+from ccs.flows.spec.verdict import Reason, Verdict
+from ccs.flows.workplace.directory import WorkplaceError, marks, node_name, prompt_of, state_folder
+
+_MODE: dict[Permissions, PermissionMode] = {
+    Permissions.DEFAULT: "default",
+    Permissions.ACCEPT_EDITS: "acceptEdits",
+    Permissions.PLAN: "plan",
+    Permissions.DONT_ASK: "dontAsk",
+    Permissions.AUTO: "auto",
+    Permissions.BYPASS: "bypassPermissions",
+}
+
+
+@task(name="task", task_run_name="{spec.name}", persist_result=False, cache_policy=NO_CACHE)
+def run_task(spec: Task, run: Run) -> State[None]:
+    """Run one task; its Outcome goes to `run`, its words to the state that is returned."""
+    outcome = _outcome(spec, run)
+    run.ended(outcome)
+    _publish(run, outcome)
+    if outcome.waits_until:
+        return Cancelled(name="Waiting", message=outcome.verdict.detail)
+    if outcome.is_skipped:
+        return Completed(name="Skipped", message=outcome.verdict.detail)
+    if outcome.verdict.reason is Reason.CANCELLED:
+        return Cancelled(message=outcome.sentence)
+    return Completed(message=outcome.sentence) if outcome.ok else Failed(message=outcome.sentence)
+
+
+def _outcome(spec: Task, run: Run) -> Outcome:
+    """What becomes of the task; only Prefect's own trouble raises."""
+    log = get_run_logger()
+    start = Outcome(
+        task=spec,
+        verdict=Verdict(Reason.OK, ""),
+        node=node_name(),
+        directory=run.place.directory,
+        earlier=Figures.read(run.table.row(spec)),
+    )
+    if missing := run.skipped & spec.uses:
+        words = f"it uses the result of {', '.join(sorted(missing))}, which was skipped"
+        return replace(start, verdict=Verdict(Reason.OK, words), is_skipped=True)
+    try:
+        profile = spec.profile or run.job.profile
+        block, environment = _profile(profile)
+        shell = Shell.at(run.place.directory, environment, marks(run.id), log.info, run.stop)
+        if spec.only_if and run.interrupted(spec) is None:
+            condition = shell.run(spec.only_if, min(CONDITION_TIMEOUT, run.time_left))
+            start = replace(start, commands=(condition,))
+            if run.stop.reason:
+                return start.failed(Reason.CANCELLED, "the run was ended before this task began")
+            if not condition.is_answer:
+                raise WorkplaceError(f"only_if `{spec.only_if}` gave no answer: {condition.sentence}")
+            if not condition.ok:
+                words = f"only_if `{spec.only_if}`: {condition.sentence}"
+                return replace(start, verdict=Verdict(Reason.OK, words), is_skipped=True)
+        assignment = _assignment(spec, run, profile, block, environment, shell, start.earlier)
+        run.place.enter(spec)
+    except (UnresolvedError, ExecutableNotFound, WorkplaceError, templates.TemplateError) as problem:
+        return start.failed(Reason.SPAWN, str(problem))
+    for name in environment.skipped:
+        log.warning("profile %s: %s is empty and was left out", profile, name)
+    with run.place.leaving(spec):
+        ended = run_attempts(assignment)
+        last = ended.attempts[-1].report if ended.attempts else None
+        outcome = replace(
+            start,
+            profile=profile or "",
+            attempts=ended.attempts,
+            verdict=ended.verdict,
+            waits_until=ended.waits_until,
+            limited_since=ended.limited_since,
+            used=ended.used,
+            commands=(*start.commands, *ended.gates),
+            executable=assignment.executable.path,
+            output=last.output if last and ended.verdict.ok else None,
+        )
+        *others, own = run.place.leave(outcome)
+    for other in others:  # what became of its changes is known only now
+        run.ended(other)
+        if other.attempts:
+            _publish(run, other)
+    return own
+
+
+def _assignment(
+    spec: Task,
+    run: Run,
+    profile: str | None,
+    block: Profile | None,
+    environment: Environment,
+    shell: Shell,
+    earlier: Figures,
+) -> Assignment:
+    log = get_run_logger()
+    found = run.interrupted(spec)
+    redact = Redactor(environment.secrets).line
+    return Assignment(
+        spec=spec,
+        run=run,
+        executable=find_executable(None, {**os.environ, **environment.values}),
+        request=_request(spec, run, environment),
+        profile=profile,
+        block=block,
+        earlier=earlier,
+        continues=str(found["session_id"]) if found else "",
+        limited_since=found.get("limited_since") if found else None,
+        used=Used.read(run.table.row(spec)),
+        redact=redact,
+        gate=Gate(profile, node_name(), log),
+        sessions=SessionStore(state_folder(), run.job.transcripts, node=node_name(), redact=redact, warn=log.warning),
+        shell=shell,
+        changed=run.place.changed,
+        log=log,
+    )
+
+
+def _profile(name: str | None) -> tuple[Profile | None, Environment]:
+    """The profile and its environment on this node. Fails closed: WorkplaceError or UnresolvedError, never a part."""
+    if name is None:
+        return None, EMPTY
+    try:
+        block = Profile.load(name)
+        assert isinstance(block, Profile)  # load() is declared to give an awaitable too
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors(include_input=False, include_url=False))
+        raise WorkplaceError(f"profile {name!r} holds values that do not fit ({fields}): write it anew") from None
+    except ValueError:
+        raise WorkplaceError(f"there is no profile {name!r}: create it with `ccs profiles create`") from None
+    return block, block.resolve(name)
+
+
+def _request(spec: Task, run: Run, environment: Environment) -> Request:
+    """The task's first attempt, were it in a new session."""
+    fill = partial(templates.render, outputs=run.outputs)
+    return Request(
+        prompt=fill(prompt_of(spec, run.place.directory)),
+        is_command=spec.command is not None,
+        model=spec.model,
+        permission_mode=_MODE[spec.permissions],
+        allowed_tools=tuple(spec.allowed_tools),
+        disallowed_tools=tuple(spec.disallowed_tools),
+        append_system_prompt=fill(spec.append_system_prompt),
+        renews_system_prompt=spec.session_mode != "new",  # in a session of an earlier run, it may have been another
+        mcp_config=spec.mcp_config,
+        max_turns=spec.max_turns,
+        output_schema=spec.output_schema,
+        trust_project=run.job.working_directory.trust_project,
+        session_id=str(uuid4()),
+        cwd=run.place.directory,
+        environment=child_environment(os.environ, environment.values, environment.removed, marks(run.id)),
+        transcript=state_folder() / "runs" / run.id / f"{slug(spec.name)}.jsonl",
+        timeout=spec.timeout,
+        first_output_timeout=spec.first_output_timeout,
+        idle_timeout=spec.idle_timeout,
+        on_denied=spec.on_denied,
+    )
+
+
+def _publish(run: Run, outcome: Outcome) -> None:
+    """Leave the page of a task, which fails no task: the server may be away for long."""
+    try:
+        create_markdown_artifact(
+            key=f"{slug(run.job.name)}-{slug(outcome.task.name)}",
+            markdown=page(outcome),
+            description=f"{outcome.task.name}: {outcome.verdict.reason}",
+        )
+    except Exception as error:
+        get_run_logger().warning("the page of task %s could not be written to the server: %s", outcome.task.name, error)

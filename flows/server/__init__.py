@@ -1,0 +1,1 @@
+"""What is kept on the server beside Prefect's own things."""

@@ -1,0 +1,39 @@
+"""What a killed run left in the directory it worked in: set aside, so that the next night is not refused."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from ccs.flows.git import journal
+from ccs.flows.git.busy import Hold
+from ccs.flows.git.command import GitError
+from ccs.flows.git.repository import Repository
+from ccs.flows.workplace.directory import state_folder
+
+
+def journal_file(run_id: str) -> Path:
+    """Where a run notes what it has begun in its directory, for whoever comes after its death."""
+    return state_folder() / "runs" / run_id / "open.json"
+
+
+def recover(run_id: str, own: Hold | None = None) -> str:
+    """Set aside what the tasks of a dead run changed; what was done, in a sentence, or nothing.
+
+    `own` is the caller's share in the directory, if it has one.
+    """
+    try:
+        done = journal.recover(journal_file(run_id), own)
+    except GitError as error:
+        return f"what run {run_id} left in its directory could not be set aside: {error}"
+    return done.sentence if done else ""
+
+
+def runs_in(repository: Repository) -> Iterator[str]:
+    """The runs that began something in a working tree and did not end it: the killed, and those that wait to go on."""
+    for file in state_folder().glob("runs/*/open.json"):
+        try:
+            stored = json.loads(file.read_text())["snapshot"]["git_dir"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # gone meanwhile, or nothing of ours
+        if stored == str(repository.git_dir):
+            yield file.parent.name

@@ -1,0 +1,24 @@
+"""`make bench`: every promise about speed, measured as ratios on this machine."""
+
+import platform
+import subprocess
+import sys
+
+PARTS = {
+    "What the driver adds to claude": "benches.driver",
+    "From trigger to the first line of a run": "benches.start",
+    "The command line beside Prefect's": "benches.command_line",
+}
+
+
+def main() -> int:
+    print(f"{platform.platform()}, Python {platform.python_version()}")
+    worst = 0
+    for title, module in PARTS.items():
+        print(f"\n{title}", flush=True)
+        worst = max(worst, subprocess.run([sys.executable, "-m", module], check=False).returncode)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Bad things done to real runs."""

@@ -1,0 +1,1 @@
+"""What stands at the outer edge in place of the real thing, and data of others."""

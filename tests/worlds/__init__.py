@@ -1,0 +1,1 @@
+"""What tests share: servers, nodes, repositories and runs to work with."""
