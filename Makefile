@@ -11,7 +11,7 @@ help:  ## show this help
 install: $(VENV)/linked  ## make .venv with everything, pinned and hash-checked
 
 demo: install  ## run a job of three tasks end to end, in a folder of its own
-	@$(BIN)/python tests/demo.py
+	@$(BIN)/python -m tests.demo
 
 test: install  ## run the whole test suite
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
@@ -28,10 +28,10 @@ fix: install  ## format, and mend what ruff can mend
 	@$(BIN)/ruff format .
 
 bench: install  ## measure ccs against stock Prefect and bare claude, as ratios
-	@cd tests && ../$(BIN)/python -m benches
+	@$(BIN)/python -m tests.benches
 
 chaos: install  ## do bad things to real runs, and count what went wrong (takes many minutes)
-	@cd tests && ../$(BIN)/python -m chaos
+	@$(BIN)/python -m tests.chaos
 
 build: install  ## build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation

@@ -40,7 +40,7 @@ def _remove_home() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from worlds.server import running_server
+    from tests.worlds.server import running_server
 
     with running_server(tmp_path_factory.mktemp("server")) as url:
         yield url
@@ -49,7 +49,7 @@ def _one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def server_url(_one_server: str) -> Iterator[str]:
     """The API address of a real Prefect server on SQLite, which has no jobs and variables of other modules."""
-    from worlds.server import clear
+    from tests.worlds.server import clear
 
     yield _one_server
     clear(_one_server)

@@ -12,10 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fakes.anthropic import FakeApi
-from worlds.claude import bundled_claude
+from tests.fakes.anthropic import FakeApi
+from tests.worlds.claude import bundled_claude
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".demo"

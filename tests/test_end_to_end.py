@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.anthropic import FakeApi, marker
-from worlds.claude import bundled_claude, processes_with
-from worlds.flow import limited
+
+from tests.fakes.anthropic import FakeApi, marker
+from tests.worlds.claude import bundled_claude, processes_with
+from tests.worlds.flow import limited
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 PARTS = {
-    "What the driver adds to claude": "benches.driver",
-    "From trigger to the first line of a run": "benches.start",
-    "The command line beside Prefect's": "benches.command_line",
+    "What the driver adds to claude": "tests.benches.driver",
+    "From trigger to the first line of a run": "tests.benches.start",
+    "The command line beside Prefect's": "tests.benches.command_line",
 }
 
 

@@ -1,6 +1,6 @@
 """How fast the command line is beside Prefect's own, on one server with many jobs and runs: prints ratios.
 
-Run it: `python -m benches.command_line [JOBS [RUNS]]` in tests/ (1000 and 10,000 by default).
+Run it: `python -m tests.benches.command_line [JOBS [RUNS]]` (1000 and 10,000 by default).
 """
 
 import compileall
@@ -16,12 +16,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from worlds.server import clean_environment, running_server
-
 import ccs.cli.main
 from ccs.cli.client import editing, provision, schedule
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
+from tests.worlds.server import clean_environment, running_server
 
 REPEATS = 5
 SETTLE = 20.0  # seconds in which the server makes the runs of the new schedules

@@ -9,15 +9,14 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from fakes.anthropic import FakeApi
-from worlds.claude import KEY, PATH, bundled_claude
-
 from ccs.flows.claude.argv import build_argv
 from ccs.flows.claude.attempt import run_attempt
 from ccs.flows.claude.executable import Executable
 from ccs.flows.claude.request import Request
 from ccs.flows.processes.environment import child_environment
 from ccs.flows.processes.stop import Stop
+from tests.fakes.anthropic import FakeApi
+from tests.worlds.claude import KEY, PATH, bundled_claude
 
 REPEATS = 25
 

@@ -1,6 +1,6 @@
 """How long a run waits for its first line, and what that costs: the warm node beside the stock worker.
 
-Run as `python -m benches.start [RUNS]` in tests/; it takes two minutes. Times are this machine's: compare the ratios.
+Run as `python -m tests.benches.start [RUNS]`; it takes two minutes. Times are this machine's: compare the ratios.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from worlds.node import World, until
-from worlds.server import running_server
+from tests.worlds.node import World, until
+from tests.worlds.server import running_server
 
 STOCK_RUNS = 4
 TICKS = os.sysconf("SC_CLK_TCK")

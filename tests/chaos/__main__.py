@@ -1,6 +1,6 @@
 """`make chaos`: bad things done to real runs, and a count of what went wrong; everything but 0 is a bug.
 
-Run as `python -m chaos [NAME...]` in tests/, with names of scenarios or none for all of them, which takes many
+Run as `python -m tests.chaos [NAME...]`, with names of scenarios or none for all of them, which takes many
 minutes. The server, the nodes, `claude`, git and the command line are real; only the API behind `claude` is scripted.
 Of scenarios that fail everything is kept under .chaos.
 """
@@ -14,10 +14,10 @@ import traceback
 from pathlib import Path
 
 # isort: off
-from conftest import HOME  # its import isolates this process, so it comes before Prefect's
+from tests.conftest import HOME  # its import isolates this process, so it comes before Prefect's
 
-from chaos.scenarios import ALL
-from chaos.world import COUNTS, Skipped, World
+from tests.chaos.scenarios import ALL
+from tests.chaos.world import COUNTS, Skipped, World
 
 # isort: on
 

@@ -7,10 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from worlds import git as git_world
-from worlds.node import kill
-
-from chaos.world import Skipped, World, price, run_process
+from tests.chaos.world import Skipped, World, price, run_process
+from tests.worlds import git as git_world
+from tests.worlds.node import kill
 
 QUICK = {"max_attempts": 3, "delay_seconds": 0.1, "jitter": 0}
 DONE = {"text": "done"}

@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from fakes import copied_claude
-from fakes.anthropic import FakeApi, marker
-from worlds import git as git_world
-from worlds import node as node_world
-from worlds.claude import bundled_claude, processes_with
-from worlds.cli import Cli
-from worlds.node import Node, living, until
-from worlds.server import free_port, start_server, stop_server
-
 from ccs.cli.client import provision
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
+from tests.fakes import copied_claude
+from tests.fakes.anthropic import FakeApi, marker
+from tests.worlds import git as git_world
+from tests.worlds import node as node_world
+from tests.worlds.claude import bundled_claude, processes_with
+from tests.worlds.cli import Cli
+from tests.worlds.node import Node, living, until
+from tests.worlds.server import free_port, start_server, stop_server
 
 LONG = 300.0
 """Seconds of patience with a machine that has other things to do."""

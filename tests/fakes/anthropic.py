@@ -6,7 +6,7 @@ structured output, big or slow streams, HTTP errors, rate limits, resets, hangs.
 Standard library only.
 
 RUN
-    python3 -m fakes.anthropic PORT [--log FILE] [--dump DIR] [--default JSON]
+    python3 -m tests.fakes.anthropic PORT [--log FILE] [--dump DIR] [--default JSON]
     PORT 0 picks a free port.  The first line of stdout is
     ``listening 127.0.0.1:PORT``; then one line per request goes to stdout (or,
     with --log, one JSON object per request goes to FILE).  --dump writes every
@@ -39,7 +39,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from fakes.scenario import (
+from tests.fakes.scenario import (
     DEFAULT_STEP,
     ERROR_TYPES,
     FAILURES,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from worlds.cli import Cli
+from tests.worlds.cli import Cli
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

@@ -17,7 +17,7 @@ from ccs.flows.budgets.budget import Budget
 from ccs.flows.budgets.ledger import Ledger
 from ccs.flows.budgets.sums import Scope, Sums
 from ccs.flows.spec.job import Job, Task, WorkingDirectory
-from worlds.server import client
+from tests.worlds.server import client
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -11,7 +11,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from fakes.anthropic import FakeApi
 
 from ccs.flows.claude.attempt import run_attempt
 from ccs.flows.claude.events import Event
@@ -20,6 +19,7 @@ from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request
 from ccs.flows.processes.environment import child_environment
 from ccs.flows.processes.stop import Stop
+from tests.fakes.anthropic import FakeApi
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 KEY = "sk-ant-made-up-0123456789"

@@ -18,7 +18,7 @@ from ccs.cli.client import provision
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
 from ccs.cli.main import main
-from worlds.server import client
+from tests.worlds.server import client
 
 CCS = str(Path(sys.executable).with_name("ccs"))
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import pytest
-from fakes.anthropic import FakeApi, marker
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort
@@ -20,9 +19,10 @@ from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
 from ccs.flows.job import job as flow
 from ccs.flows.spec.job import limit_variable
-from worlds.claude import bundled_claude
-from worlds.node import ENDED, PATIENCE, until
-from worlds.server import client
+from tests.fakes.anthropic import FakeApi, marker
+from tests.worlds.claude import bundled_claude
+from tests.worlds.node import ENDED, PATIENCE, until
+from tests.worlds.server import client
 
 KEY = "sk-ant-api03-Zq9Kd8Xw2Pm5Ra7Lt4Vb6"
 

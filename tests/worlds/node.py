@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ccs.deployments.node import sweep
-from worlds.server import clean_environment, client
+from tests.worlds.server import clean_environment, client
 
 PATIENCE = 180.0
 """Seconds until what has not come will not come, also on a machine that has much else to do."""

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 
-from worlds.cli import Cli
+from tests.worlds.cli import Cli
 
 ROW = {
     "task": "one",
