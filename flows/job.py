@@ -22,7 +22,7 @@ from ccs.flows.run.suspension import suspend
 from ccs.flows.run.task import run_task
 from ccs.flows.spec.job import Job, Task
 from ccs.flows.workplace.directory import WorkplaceError, marks
-from ccs.flows.workplace.workplace import Place
+from ccs.flows.workplace.workplace import Workplace
 
 
 @flow(name="job", persist_result=False)
@@ -39,8 +39,8 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
         chosen = select(job, only)
         done = _done(job, continues)
         due = _due(job, chosen, done)
-        place = Place.open(job, [t for t in due if t.enabled], str(flow_run.id), done, logger)
-        if place.is_anew:
+        workplace = Workplace.open(job, [t for t in due if t.enabled], str(flow_run.id), done, logger)
+        if workplace.is_anew:
             done = {id_: _anew(row) for id_, row in done.items()}
             due = [t for t in chosen if t in due or (t.id in done and done[t.id]["verdict"] == NOT_RUN)]
     except WorkplaceError as problem:
@@ -49,9 +49,11 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
     if not any(t.enabled for t in chosen):
         return _skipped("the job has no tasks" if not job.tasks else "every task is disabled")
     rows = [(t, done.get(t.id) or _first_row(t)) for t in chosen]
-    run = Run(job, str(flow_run.id), str(deployment.id or ""), place, rows)
-    logger.info("job %s on node %s in %s: %s", job.name, place.node, place.directory, ", ".join(t.name for t in chosen))
-    with place, run:
+    run = Run(job, str(flow_run.id), str(deployment.id or ""), workplace, rows)
+    logger.info(
+        "job %s on node %s in %s: %s", job.name, workplace.node, workplace.directory, ", ".join(t.name for t in chosen)
+    )
+    with workplace, run:
         if job.only_if and not done and (refusal := _refusal(job.only_if, run)):
             return refusal
         _run_tasks(due, run)
@@ -129,7 +131,7 @@ def _first_row(spec: Task) -> Row:
 
 def _refusal(only_if: str, run: Run) -> State[Any] | None:
     """How the run ends when its condition does not hold; None when it does."""
-    shell = Shell.at(run.place.directory, EMPTY, marks(run.id), get_run_logger().info, run.stop)
+    shell = Shell.at(run.workplace.directory, EMPTY, marks(run.id), get_run_logger().info, run.stop)
     answer = shell.run(only_if, min(CONDITION_TIMEOUT, run.time_left))
     if not answer.is_answer:
         return Failed(message=f"only_if `{only_if}` gave no answer: {answer.sentence}")

@@ -36,7 +36,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, Proc
 
 from ccs.deployments.node import environment, homes, lost_runs, resumption, sweep, wake
 from ccs.deployments.node.forks import ForkError, RunProcess, Zygote, signal_group, start_cold
-from ccs.flows.workplace import leftovers
+from ccs.flows.workplace import journals
 
 if TYPE_CHECKING:
     from prefect.client.schemas.responses import WorkerFlowRunResponse
@@ -395,6 +395,6 @@ class _Starter:
                 run.signal(signal.SIGKILL)
                 await asyncio.to_thread(sweep.end_run, str(flow_run.id))
                 # With 0 it has seen to its directory itself, or it is to go on there after a usage limit.
-                if status != 0 and (said := await asyncio.to_thread(leftovers.recover, str(flow_run.id))):
+                if status != 0 and (said := await asyncio.to_thread(journals.recover, str(flow_run.id))):
                     self._log.warning("%s", said)
             run.over.set()

@@ -11,7 +11,7 @@ from pathlib import Path
 from ccs.flows.git import locks
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import LONG, GitError, naming, shown
-from ccs.flows.git.repository import GITLINK, Entry, Repository
+from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
 from ccs.flows.git.snapshot import Snapshot, Status, with_files
 
 REFS = "refs/ccs/aside/"
@@ -131,7 +131,7 @@ def _beyond_a_link(repository: Repository, path: str) -> bool:
     return any((repository.place / parent).is_symlink() for parent in list(Path(path).parents)[:-1])
 
 
-def _tree(repository: Repository, base: str, entries: dict[str, Entry | None]) -> str:
+def _tree(repository: Repository, base: str, entries: dict[str, TreeEntry | None]) -> str:
     if not entries:
         return base
     with repository.scratch_index(copied=False) as index:

@@ -10,7 +10,7 @@ from typing import IO
 from ccs.flows.git import locks, submodules
 from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, node_name, shown
 from ccs.flows.git.message import Origin
-from ccs.flows.git.repository import GITLINK, Entry, Repository
+from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
 from ccs.flows.git.snapshot import Snapshot, changes, way_out
 
 _MOST = 200
@@ -130,7 +130,9 @@ def commits_since(repository: Repository, snapshot: Snapshot, now: Snapshot) -> 
     return tuple(reversed(found))
 
 
-def _sorted_out(repository: Repository, snapshot: Snapshot, now: Snapshot) -> tuple[dict[str, Entry | None], set[str]]:
+def _sorted_out(
+    repository: Repository, snapshot: Snapshot, now: Snapshot
+) -> tuple[dict[str, TreeEntry | None], set[str]]:
     """What to commit, and what of the task's changes not to."""
     since = repository.difference(snapshot.files, now.files)
     uncommitted = {path: after for path, (_, after) in repository.difference(now.base, now.files).items()}
@@ -191,7 +193,7 @@ def _ignored(repository: Repository, now: Snapshot, paths: list[str]) -> set[str
     return set(said.fields)
 
 
-def _embedded(repository: Repository, entries: Mapping[str, Entry | None], added: list[str]) -> set[str]:
+def _embedded(repository: Repository, entries: Mapping[str, TreeEntry | None], added: list[str]) -> set[str]:
     """Those of the new paths that are repositories without being submodules: a clone would not have them."""
     links = {path for path in added if (entry := entries[path]) and entry[0] == GITLINK}
     return links - {path for _, path in submodules.named(repository)} if links else set()
@@ -217,7 +219,7 @@ def _identity(repository: Repository, author: str) -> Mapping[str, str]:
 def _commit(
     repository: Repository,
     head: str,
-    entries: Mapping[str, Entry | None],
+    entries: Mapping[str, TreeEntry | None],
     origin: Origin,
     author: str,
     identity: Mapping[str, str],

@@ -19,7 +19,7 @@ _REFS = "refs/ccs/before/"
 _VERSION = 1
 
 
-class Entry:
+class Journal:
     """A task that is under way, in the journal; it has a share in the working tree until its end."""
 
     def __init__(
@@ -70,7 +70,7 @@ class Recovered:
     """For the log; empty when there is nothing to say."""
 
 
-def begin(file: Path, snapshot: Snapshot, run_id: str, task: str) -> Entry:
+def begin(file: Path, snapshot: Snapshot, run_id: str, task: str) -> Journal:
     """Write the journal of a task that is about to start, whole or not at all, and take a share in the directory.
 
     Raises GitError when it cannot be written, or when the directory is being cleaned up.
@@ -86,10 +86,10 @@ def begin(file: Path, snapshot: Snapshot, run_id: str, task: str) -> Entry:
         _forget(snapshot, ref)
         hold.release()
         raise
-    return Entry(file, snapshot, run_id, task, hold, ref)
+    return Journal(file, snapshot, run_id, task, hold, ref)
 
 
-def resume(file: Path) -> Entry | None:
+def resume(file: Path) -> Journal | None:
     """The journal of a task that was interrupted and goes on, with a share in the directory; None without one.
 
     Raises GitError, as `begin` does.
@@ -98,7 +98,7 @@ def resume(file: Path) -> Entry | None:
     if stored is None:
         return None
     hold = Hold.take(Path(stored.snapshot.directory), kind="task")
-    return Entry(file, stored.snapshot, stored.run_id, stored.task, hold, stored.ref, stored.ended)
+    return Journal(file, stored.snapshot, stored.run_id, stored.task, hold, stored.ref, stored.ended)
 
 
 def recover(file: Path, own: Hold | None = None) -> Recovered | None:

@@ -24,13 +24,13 @@ from ccs.flows.git.command import (
     shown,
 )
 
-Entry = tuple[str, str]
+TreeEntry = tuple[str, str]
 """Mode and id of what a tree has at a path."""
 
 GITLINK = "160000"
 """The mode of a submodule."""
 
-Difference = dict[str, tuple[Entry | None, Entry | None]]
+Difference = dict[str, tuple[TreeEntry | None, TreeEntry | None]]
 """For each path that differs between two trees what is there before and after."""
 
 _PATIENCE = 10.0
@@ -220,7 +220,7 @@ class Repository:
             )
         return found
 
-    def write_index(self, entries: Mapping[str, Entry | None], index: Path | None = None) -> None:
+    def write_index(self, entries: Mapping[str, TreeEntry | None], index: Path | None = None) -> None:
         """Set entries of the index, or take them out; all the others stay as they are."""
         if not entries:
             return

@@ -19,7 +19,7 @@ _ORIGIN = "origin"
 
 
 @dataclass(frozen=True)
-class Worktree:
+class PreparedWorktree:
     """A worktree that is ready to work in."""
 
     path: Path
@@ -34,7 +34,7 @@ class Worktree:
     """What somebody should know: submodules that are not there, another branch, a hook that failed."""
 
 
-def prepare(directory: Path, name: str, base_branch: str) -> Worktree:
+def prepare(directory: Path, name: str, base_branch: str) -> PreparedWorktree:
     """The worktree `trees/<name>` of the repository that `directory` is in, on a branch of that name.
 
     It is made when it does not exist, at the base branch, and otherwise left as it is. Raises GitError.
@@ -44,7 +44,7 @@ def prepare(directory: Path, name: str, base_branch: str) -> Worktree:
     return worktree
 
 
-def prepare_held(directory: Path, name: str, base_branch: str) -> tuple[Worktree, Hold]:
+def prepare_held(directory: Path, name: str, base_branch: str) -> tuple[PreparedWorktree, Hold]:
     """The same with a hold on it, taken before anybody could remove it again."""
     repository = Repository.at(directory, bare=True)
     for _ in range(100):
@@ -58,7 +58,7 @@ def prepare_held(directory: Path, name: str, base_branch: str) -> tuple[Worktree
     raise GitError(f"worktree {shown(worktree.top)} is being cleaned up all the time: try again later")
 
 
-def _prepared(repository: Repository, name: str, base_branch: str) -> Worktree:
+def _prepared(repository: Repository, name: str, base_branch: str) -> PreparedWorktree:
     _check_name(repository, name)
     top = repository.main / TREES / name
     marker = repository.common_dir / "ccs" / f"making-{name}"
@@ -92,7 +92,7 @@ def _prepared(repository: Repository, name: str, base_branch: str) -> Worktree:
             f"worktree {shown(top)} has no folder {shown(repository.prefix)}, which the job works in: "
             f"branch {shown(tree.branch or base)} does not have it. Choose another base branch or working directory"
         )
-    return Worktree(path, top, tree.branch, base, created, tuple(remarks))
+    return PreparedWorktree(path, top, tree.branch, base, created, tuple(remarks))
 
 
 def _await_end(repository: Repository, top: Path) -> None:

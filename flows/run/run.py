@@ -12,23 +12,25 @@ from ccs.flows.processes.stop import Stop
 from ccs.flows.record.outcome import NOT_RUN, OK, RUNNING, SKIPPED, WAITING, Figures, Outcome, Row, row
 from ccs.flows.record.table import RunTable
 from ccs.flows.spec.job import Job, Task
-from ccs.flows.workplace.workplace import Place
+from ccs.flows.workplace.workplace import Workplace
 
 
 class Run:
     """One execution of a job; its methods may be called from the threads of its tasks."""
 
-    def __init__(self, job: Job, run_id: str, job_id: str, place: Place, rows: Iterable[tuple[Task, Row]]) -> None:
+    def __init__(
+        self, job: Job, run_id: str, job_id: str, workplace: Workplace, rows: Iterable[tuple[Task, Row]]
+    ) -> None:
         self.job = job
         self.id = run_id
-        self.place = place
+        self.workplace = workplace
         self.stop = Stop()
         self.outcomes: dict[str, Outcome] = {}  # by task id; of this execution
         earlier = list(rows)
         self.table = RunTable(job, run_id, earlier)
         self.kept = {task.name: found["output"] for task, found in earlier if found["verdict"] == OK}
         self.budget = Budget(
-            job, run_id, job_id, spent={task.name: found["cost_usd"] for task, found in earlier}, log=place.log
+            job, run_id, job_id, spent={task.name: found["cost_usd"] for task, found in earlier}, log=workplace.log
         )
         before = (
             found["run_seconds"] for _, found in earlier if found["verdict"] == WAITING and "run_seconds" in found
@@ -94,8 +96,8 @@ class Run:
             "session_id": request.session_id,
             "transcript": str(request.transcript),
             "profile": profile or "",
-            "directory": str(self.place.directory),
-            "node": self.place.node,
+            "directory": str(self.workplace.directory),
+            "node": self.workplace.node,
             **(before + Figures(attempts=1, cost_is_partial=True)).as_row(),  # what stays if this process is killed
         }
         self.table.put(task, {**self.table.row(task), **now})

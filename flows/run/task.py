@@ -62,7 +62,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
         task=spec,
         verdict=Verdict(Reason.OK, ""),
         node=node_name(),
-        directory=run.place.directory,
+        directory=run.workplace.directory,
         earlier=Figures.read(run.table.row(spec)),
     )
     if missing := run.skipped & spec.uses:
@@ -71,7 +71,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
     try:
         profile = spec.profile or run.job.profile
         block, environment = _profile(profile)
-        shell = Shell.at(run.place.directory, environment, marks(run.id), log.info, run.stop)
+        shell = Shell.at(run.workplace.directory, environment, marks(run.id), log.info, run.stop)
         if spec.only_if and run.interrupted(spec) is None:
             condition = shell.run(spec.only_if, min(CONDITION_TIMEOUT, run.time_left))
             start = replace(start, commands=(condition,))
@@ -83,12 +83,12 @@ def _outcome(spec: Task, run: Run) -> Outcome:
                 words = f"only_if `{spec.only_if}`: {condition.sentence}"
                 return replace(start, verdict=Verdict(Reason.OK, words), is_skipped=True)
         assignment = _assignment(spec, run, profile, block, environment, shell, start.earlier)
-        run.place.enter(spec)
+        run.workplace.enter(spec)
     except (UnresolvedError, ExecutableNotFound, WorkplaceError, templates.TemplateError) as problem:
         return start.failed(Reason.SPAWN, str(problem))
     for name in environment.skipped:
         log.warning("profile %s: %s is empty and was left out", profile, name)
-    with run.place.leaving(spec):
+    with run.workplace.leaving(spec):
         ended = run_attempts(assignment)
         last = ended.attempts[-1].report if ended.attempts else None
         outcome = replace(
@@ -103,7 +103,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
             executable=assignment.executable.path,
             output=last.output if last and ended.verdict.ok else None,
         )
-        *others, own = run.place.leave(outcome)
+        *others, own = run.workplace.leave(outcome)
     for other in others:  # what became of its changes is known only now
         run.ended(other)
         if other.attempts:
@@ -138,7 +138,7 @@ def _assignment(
         gate=Gate(profile, node_name(), log),
         sessions=SessionStore(state_folder(), run.job.transcripts, node=node_name(), redact=redact, warn=log.warning),
         shell=shell,
-        changed=run.place.changed,
+        changed=run.workplace.changed,
         log=log,
     )
 
@@ -162,7 +162,7 @@ def _request(spec: Task, run: Run, environment: Environment) -> Request:
     """The task's first attempt, were it in a new session."""
     fill = partial(templates.render, outputs=run.outputs)
     return Request(
-        prompt=fill(prompt_of(spec, run.place.directory)),
+        prompt=fill(prompt_of(spec, run.workplace.directory)),
         is_command=spec.command is not None,
         model=spec.model,
         permission_mode=_MODE[spec.permissions],
@@ -175,7 +175,7 @@ def _request(spec: Task, run: Run, environment: Environment) -> Request:
         output_schema=spec.output_schema,
         trust_project=run.job.working_directory.trust_project,
         session_id=str(uuid4()),
-        cwd=run.place.directory,
+        cwd=run.workplace.directory,
         environment=child_environment(os.environ, environment.values, environment.removed, marks(run.id)),
         transcript=state_folder() / "runs" / run.id / f"{slug(spec.name)}.jsonl",
         timeout=spec.timeout,

@@ -30,7 +30,7 @@ from ccs.flows.record.table import is_over
 from ccs.flows.spec.job import Job, Task, slug
 from ccs.flows.spec.verdict import Reason
 from ccs.flows.workplace.directory import WorkplaceError, checked_directory, node_name
-from ccs.flows.workplace.leftovers import journal_file, recover, runs_in
+from ccs.flows.workplace.journals import journal_file, recover, runs_in
 
 Log = Logger | LoggerAdapter[Logger]
 
@@ -43,12 +43,12 @@ class _Group:
     """Tasks that work at the same time, or one after another without a pause in between."""
 
     snapshot: Snapshot
-    entry: journal.Entry | None
+    entry: journal.Journal | None
     running: set[str]
     ended: list[Outcome]
 
 
-class Place:
+class Workplace:
     """Where the tasks of a run work. To be used as a context manager: it holds the directory meanwhile."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Place:
 
     @classmethod
     def open(cls, job: Job, due: Sequence[Task], run_id: str, earlier: Mapping[str, Row], log: Log) -> Self:
-        """The place for a run of the tasks `due`; waits for its turn where another run works and commits.
+        """The workplace for a run of the tasks `due`; waits for its turn where another run works and commits.
 
         `earlier` has by task id what the run did before a usage limit interrupted it. Raises WorkplaceError when the
         directory cannot be used as the job wants it.
@@ -109,11 +109,11 @@ class Place:
                     stack.callback(hold.release)
                 if commits_to and not journal_file(run_id).exists():  # else its own tasks left it so, to go on
                     _check_clean(commits_to, hold, spec.allow_dirty or spec.worktree.enabled, log)
-                place = cls(job, run_id, path, commits_to, earlier, stack.pop_all(), log)
-                place._hold = hold
-                place._held.callback(place._clean_up)
-                place.is_anew = is_anew
-                return place
+                workplace = cls(job, run_id, path, commits_to, earlier, stack.pop_all(), log)
+                workplace._hold = hold
+                workplace._held.callback(workplace._clean_up)
+                workplace.is_anew = is_anew
+                return workplace
         except GitError as error:
             raise WorkplaceError(str(error)) from None
 
@@ -156,13 +156,13 @@ class Place:
                     raise WorkplaceError(str(error)) from None
             self._group.running.add(task.id)
 
-    def _entry(self, task: Task) -> journal.Entry:
+    def _entry(self, task: Task) -> journal.Journal:
         """The journal of the group that begins; of the one that a usage limit interrupted, if there is one."""
         file = journal_file(self.run_id)
         found = journal.resume(file)
         return found or journal.begin(file, Snapshot.take(self.directory), self.run_id, task.name)
 
-    def _ended(self, entry: journal.Entry | None) -> list[Outcome]:
+    def _ended(self, entry: journal.Journal | None) -> list[Outcome]:
         """The tasks of an interrupted group that have ended: what becomes of their changes is yet to be decided."""
         tasks = {task.id: task for task in self.job.tasks}
         ids = entry.ended if entry else ()
@@ -216,7 +216,7 @@ class Place:
             group.entry.end()
         return [o.remarked(*said) for o in settled]
 
-    def _decided(self, group: _Group, entry: journal.Entry) -> list[Outcome]:
+    def _decided(self, group: _Group, entry: journal.Journal) -> list[Outcome]:
         """What is committed, and what is set aside."""
         good = [o for o in group.ended if o.ok]
         failed = [o for o in group.ended if not o.ok and (o.has_changed or not good)]
@@ -229,7 +229,7 @@ class Place:
                 self._is_left = True
             return [o.failed(Reason.COMMIT, str(error)) if o.ok else o.noted(str(error)) for o in group.ended]
 
-    def _committed(self, group: _Group, entry: journal.Entry) -> list[Outcome]:
+    def _committed(self, group: _Group, entry: journal.Journal) -> list[Outcome]:
         whose = [o for o in group.ended if o.ok and o.has_changed] or [o for o in group.ended if o.ok]
         report = whose[0].report if len(whose) == 1 else None
         origin = Origin(
@@ -267,7 +267,7 @@ class Place:
             settled.append(replace(outcome, commit=made) if outcome.ok and outcome.has_changed else outcome)
         return settled
 
-    def _set_aside(self, group: _Group, entry: journal.Entry, failed: list[Outcome]) -> list[Outcome]:
+    def _set_aside(self, group: _Group, entry: journal.Journal, failed: list[Outcome]) -> list[Outcome]:
         kept = _put_aside(entry)
         if not kept:
             return group.ended
@@ -296,7 +296,7 @@ def _undone(outcome: Outcome, why: str, kept: str) -> Outcome:
     return replace(outcome, aside=kept)
 
 
-def _put_aside(entry: journal.Entry) -> str:
+def _put_aside(entry: journal.Journal) -> str:
     """What was set aside, in a sentence, empty for nothing; GitError when that cannot be done."""
     done = entry.aside()
     return done.sentence if done else ""

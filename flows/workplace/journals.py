@@ -1,4 +1,4 @@
-"""What a killed run left in the directory it worked in: set aside, so that the next night is not refused."""
+"""The journals of runs: what a killed run left in its directory is set aside by them, so the next is not refused."""
 
 import json
 from collections.abc import Iterator

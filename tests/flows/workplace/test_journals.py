@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from ccs.flows.workplace.leftovers import journal_file
+from ccs.flows.workplace.journals import journal_file
 from tests.worlds.flow import Server, api, git, profile, repository, run, server, task
 from tests.worlds.node import PATIENCE
 
