@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SECURITY := .venv-security
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find blocks cli deployments flows -name '*.py' -o -name '*.json' -o -name py.typed | sort)
 
 help:  ## show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/linked  ## make .venv with everything, pinned and hash-checked
 
@@ -16,16 +17,39 @@ demo: install  ## run a job of three tasks end to end, in a folder of its own
 test: install  ## run the whole test suite
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-check: lint test  ## formatting, lint, types, and the whole test suite
+check: lint typecheck test  ## formatting, lint, types, and the whole test suite
 
-lint: install
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-
-fix: install  ## format, and mend what ruff can mend
+format: install  ## format, and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+lint: install  ## formatting and lint, changing nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+typecheck: install  ## mypy --strict
+	@$(BIN)/mypy
+
+security: security-bandit security-pip-audit security-gitleaks  ## the three below
+
+security-bandit: $(SECURITY)/packages  ## insecure patterns in the code
+	@$(SECURITY)/bin/bandit --quiet -ll -ii --recursive blocks cli deployments flows
+
+security-pip-audit: $(SECURITY)/packages  ## known vulnerabilities of the pinned dependencies
+	@$(SECURITY)/bin/python tests/audit.py deployments/constraints.txt
+
+security-gitleaks:  ## secrets in the files and in the history, where gitleaks is installed
+	@if command -v gitleaks >/dev/null; then gitleaks detect --no-banner --redact; \
+	else echo "gitleaks is not installed: the history was not searched for secrets"; fi
+
+pipeline: format lint typecheck test security build  ## everything, then the wheel in an environment of its own
+	@rm -rf .venv-wheel && $(PYTHON) -m venv .venv-wheel
+	@.venv-wheel/bin/python -m pip install --quiet --no-deps --require-hashes -r deployments/constraints.txt
+	@.venv-wheel/bin/python -m pip install --quiet --no-deps --force-reinstall dist/ccs-*.whl
+	@cd .venv-wheel && bin/ccs --version
+
+run: install  ## run ccs from this checkout: make run ARGS="jobs list"
+	@$(BIN)/ccs $(ARGS)
 
 bench: install  ## measure ccs against stock Prefect and bare claude, as ratios
 	@$(BIN)/python -m tests.benches
@@ -40,14 +64,21 @@ lock: install  ## resolve the dependencies anew into deployments/constraints.txt
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) install -q uv
 	@$(BIN)/uv pip compile -q pyproject.toml --group dev --all-extras --universal --upgrade --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -o deployments/constraints.txt
+	@$(BIN)/uv pip compile -q --group security --universal --upgrade --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header -o deployments/constraints-security.txt
 
 clean:  ## remove everything that was made here
-	rm -rf $(VENV) build dist .demo .chaos *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(SECURITY) .venv-wheel build dist .demo .chaos *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/packages: deployments/constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ccs needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) install --quiet --no-deps --require-hashes --compile -r deployments/constraints.txt
+	@touch $@
+
+$(SECURITY)/packages: deployments/constraints-security.txt
+	@$(PYTHON) -m venv --clear $(SECURITY)
+	@$(SECURITY)/bin/python -m pip install --quiet --no-deps --require-hashes -r $<
 	@touch $@
 
 # The strict editable install is a tree of links, one a file: made again when a file comes or goes.
@@ -57,4 +88,5 @@ $(VENV)/linked: $(VENV)/packages pyproject.toml $(if $(filter-out $(SOURCES),$(f
 	@echo '$(SOURCES)' > $(VENV)/sources
 	@touch $@
 
-.PHONY: help install demo test check lint fix bench chaos build lock clean relink
+.PHONY: help install demo test check format lint typecheck security security-bandit security-pip-audit security-gitleaks \
+	pipeline run bench chaos build lock clean relink

@@ -42,6 +42,12 @@ def target(name: str | None, force: bool) -> Path:
         raise RequestError(f"{str(path)!r} {why}", "name a file in a folder that exists")
     if path.exists() and not force:
         raise RequestError(f"{str(path)!r} exists", "write over it with --force, or name another file")
+    try:
+        import PIL  # noqa: F401  the extra `plot`
+    except ImportError:
+        raise RequestError(
+            "a picture needs Pillow, which is not installed here", "pip install pillow, or leave out the file"
+        ) from None
     return path
 
 

@@ -1,6 +1,7 @@
 """`ccs cost` and what else the command line says about money, on rows as runs leave them."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -179,6 +180,16 @@ def test_a_bad_path_is_one_sentence(ccs: Cli, tmp_path: Path, name: str, why: st
     assert said.code == 1
     assert why in said.err
     assert len(said.err.splitlines()) == 2
+
+
+def test_without_pillow_a_picture_is_refused_and_bars_are_drawn(
+    ccs: Cli, job: str, leave: Leave, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave({})
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    said = ccs("cost", "--job", job, "--plot", str(tmp_path / "cost.png"))
+    assert (said.code, "pip install pillow" in said.err) == (1, True)
+    assert "wrote" not in ccs.ok("cost", "--job", job, "--plot").err
 
 
 def test_a_file_that_cannot_be_written_is_a_sentence_too(ccs: Cli, job: str, leave: Leave) -> None:
