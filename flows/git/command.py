@@ -53,6 +53,10 @@ class GitTimeoutError(GitError):
     """git did not answer in time, and was ended."""
 
 
+class NoRepositoryError(GitError):
+    """The directory is in no git repository."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command said; `out` holds file names of any bytes, as os.fsdecode has them."""
@@ -74,6 +78,14 @@ class Answer:
     def fields(self) -> list[str]:
         """The output of -z."""
         return self.out.split("\0")[:-1]
+
+
+class CommandFailedError(GitError):
+    """A command that must succeed did not; `answer` is what git said."""
+
+    def __init__(self, message: str, answer: Answer) -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 def node_name() -> str:

@@ -15,9 +15,11 @@ from ccs.flows.git import locks
 from ccs.flows.git.command import (
     USUAL,
     Answer,
+    CommandFailedError,
     GitError,
     GitMissingError,
     GitTimeoutError,
+    NoRepositoryError,
     node_name,
     reason,
     run,
@@ -62,12 +64,9 @@ class Repository:
     """The directory as seen from the top; empty, or with a slash at its end."""
 
     @classmethod
-    def at(cls, directory: Path, where: str = "", bare: bool = False) -> "Repository":
-        """The repository a directory is in; `where` names the directory in the sentence of a GitError.
-
-        With `bare`, a bare repository will do.
-        """
-        where = where or f"working directory {shown(directory)} on node {node_name()}"
+    def at(cls, directory: Path, bare: bool = False) -> "Repository":
+        """The repository a directory is in; with `bare`, a bare one will do. GitError where there is none."""
+        where = f"working directory {shown(directory)} on node {node_name()}"
         kind, places = ("--is-inside-work-tree", "--is-bare-repository"), ("--absolute-git-dir", "--git-common-dir")
         in_it = ("--show-toplevel", "--show-prefix")
         try:
@@ -78,7 +77,7 @@ class Repository:
         except GitTimeoutError:
             raise GitError(f"{where}: git did not answer within a minute") from None
         if not inside.ok:
-            raise GitError(_refusal(where, inside.err))
+            raise _refusal(where, inside.err)
         in_tree, is_bare = (word == "true" for word in inside.out.split())
         if not in_tree and not (bare and is_bare):
             if is_bare and (directory / ".git").is_dir():
@@ -91,7 +90,7 @@ class Repository:
                     f"{where} cannot be used: it is a bare repository, which has no files. "
                     "Set working_directory.worktree.enabled, or name a checkout of it"
                 )
-            raise GitError(_refusal(where, ""))
+            raise _refusal(where, "")
         return cls._found(directory, *(run(directory, "rev-parse", w).line for w in (*places, *(in_it * in_tree))))
 
     @classmethod
@@ -105,12 +104,8 @@ class Repository:
         """The repository a directory is in; None without one, and without git. GitError where git refuses it."""
         try:
             return cls.at(directory)
-        except GitMissingError:
+        except (GitMissingError, NoRepositoryError):
             return None
-        except GitError as error:
-            if "it is not inside a git repository" in str(error):
-                return None
-            raise
 
     @property
     def place(self) -> Path:
@@ -175,11 +170,11 @@ class Repository:
                 raise GitError(locks.explained(lock))
             time.sleep(0.1)
 
-    def failure(self, what: str, answer: Answer) -> GitError:
+    def failure(self, what: str, answer: Answer) -> CommandFailedError:
         """The error for a command that failed."""
         lock = self._lock_named(answer)
         why = locks.explained(lock) if lock else reason(answer.err or answer.out)
-        return GitError(f"`git {what}` failed in {shown(self.place)}: {why}")
+        return CommandFailedError(f"`git {what}` failed in {shown(self.place)}: {why}", answer)
 
     def _lock_named(self, answer: Answer) -> Path | None:
         lock = locks.named(answer.err)
@@ -254,14 +249,16 @@ class Repository:
             yield index
 
 
-def _refusal(where: str, stderr: str) -> str:
+def _refusal(where: str, stderr: str) -> GitError:
     said = stderr.strip().partition("\n")[0].removeprefix("fatal: ")
     if found := re.match(r"detected dubious ownership .* at '(.*)'|unsafe repository \('(.*)' is owned", said):
         directory = found[1] or found[2]
-        return (
+        return GitError(
             f"{where} cannot be used: it belongs to another user, and git trusts only its own user's repositories. "
             f"Run `git config --global --add safe.directory {shlex.quote(directory)}` there as the node's user"
         )
-    if not said or "not a git repository" in said:
-        said = "it is not inside a git repository"
-    return f"{where} cannot be used: {shown(said)}. Run `git init` there, or set working_directory.require_git to false"
+    is_none = not said or "not a git repository" in said
+    why = "it is not inside a git repository" if is_none else shown(said)
+    return (NoRepositoryError if is_none else GitError)(
+        f"{where} cannot be used: {why}. Run `git init` there, or set working_directory.require_git to false"
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ccs.flows.git import locks
-from ccs.flows.git.command import LONG, GitError, naming, shown
+from ccs.flows.git.command import LONG, CommandFailedError, GitError, naming, shown
 from ccs.flows.git.repository import Difference, Repository
 
 TREES = "trees/"
@@ -145,8 +145,8 @@ class Snapshot:
             try:
                 staged, files = _trees(repository, status) if status.paths else (base, base)
                 break
-            except GitError as error:
-                if last or not any(word in str(error) for word in ("did not match any file", "No such file")):
+            except CommandFailedError as error:
+                if last or not any(word in error.answer.err for word in ("did not match any file", "No such file")):
                     raise  # else a file went away in between, by another task in this directory
         return cls(
             str(repository.directory), head, repository.branch, repository.operation, base, staged, files,

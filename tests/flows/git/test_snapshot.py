@@ -10,7 +10,7 @@ import pytest
 
 from ccs.flows.git import journal
 from ccs.flows.git.aside import aside
-from ccs.flows.git.command import GitError, naming, run
+from ccs.flows.git.command import GitError, NoRepositoryError, naming, run
 from ccs.flows.git.commit import commit
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
@@ -98,13 +98,24 @@ def test_a_change_of_the_mode_is_one(repo: Path) -> None:
     assert changes(snapshot) == ["tool.sh"]
 
 
+def test_a_file_that_goes_away_meanwhile_is_looked_for_once_more(repo: Path) -> None:
+    committed_by_hand(repo, **{".gitattributes": "b.txt filter=race\n"})
+    git(repo, "config", "filter.race.clean", "rm -f tool.sh; cat")  # while git stores the file before it
+    write(repo, **{"b.txt": "more\n", "tool.sh": "more\n"})
+    snapshot = Snapshot.take(repo)
+    assert [*snapshot.dirty(snapshot.repository)] == ["b.txt", "tool.sh"]
+    assert snapshot.dirty(snapshot.repository)["tool.sh"][1] is None
+
+
 def test_no_git_repository_is_none_where_that_is_asked_for(repo: Path, tmp_path: Path) -> None:
     assert Repository.find(tmp_path) is None
     found = Repository.find(repo / "dir")
     assert found
     assert (found.top, found.prefix) == (repo, "dir/")
-    with pytest.raises(GitError, match=r"^here cannot be used: it is not inside a git repository"):
-        Repository.at(tmp_path, "here")
+    with pytest.raises(
+        NoRepositoryError, match=f"^working directory {tmp_path} on node .+: it is not inside a git rep"
+    ):
+        Repository.at(tmp_path)
 
 
 def test_a_directory_that_came_to_belong_to_another_repository_is_left_alone(repo: Path, tmp_path: Path) -> None:
