@@ -10,6 +10,7 @@ import typer
 from ccs.cli.app import FRAME, Lazy, Session
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.terminal.output import ReaderGoneError, Talk, say, write
+from ccs.flows.node.files import UnknownUserError
 
 COMPLETE = "_CCS_COMPLETE"
 """The variable by which the script of `ccs completion` asks for words."""
@@ -129,6 +130,8 @@ def _outcome(argv: list[str]) -> int:
             return _tell(str(error), error.hint, error.exit_code)
         if hasattr(error, "format_message"):  # a usage error of click, wherever typer keeps click
             return _usage(error)
+        if isinstance(error, UnknownUserError):
+            return _tell(str(error), "", 1)
         if isinstance(error, OSError):
             where = f": {error.filename}" if error.filename else ""
             return _tell(f"this machine refused{where}: {error.strerror or error}", "see to that, then try again", 1)

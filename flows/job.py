@@ -13,6 +13,8 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from ccs.blocks.env import EMPTY
+from ccs.flows.node.files import UnknownUserError
+from ccs.flows.node.identity import marks, state_folder
 from ccs.flows.processes.shell import CONDITION_TIMEOUT, Shell
 from ccs.flows.record import table as results
 from ccs.flows.record.outcome import NOT_RUN, OK, RUNNING, SKIPPED, WAITING, Row, blank, kept
@@ -21,7 +23,7 @@ from ccs.flows.run.run import Run
 from ccs.flows.run.suspension import suspend
 from ccs.flows.run.task import run_task
 from ccs.flows.spec.job import Job, Task
-from ccs.flows.workplace.directory import WorkplaceError, marks
+from ccs.flows.workplace.directory import WorkplaceError
 from ccs.flows.workplace.workplace import Workplace
 
 
@@ -36,6 +38,7 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
     """
     logger = get_run_logger()
     try:
+        state_folder()  # or what the run begins and says could not be kept
         chosen = select(job, only)
         done = _done(job, continues)
         due = _due(job, chosen, done)
@@ -43,7 +46,7 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
         if workplace.is_anew:
             done = {id_: _anew(row) for id_, row in done.items()}
             due = [t for t in chosen if t in due or (t.id in done and done[t.id]["verdict"] == NOT_RUN)]
-    except WorkplaceError as problem:
+    except (WorkplaceError, UnknownUserError) as problem:
         logger.error("%s", problem)
         return Failed(message=str(problem))
     if not any(t.enabled for t in chosen):

@@ -14,8 +14,19 @@ FILES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module counts
     "cli": ("ccs.cli", "ccs.flows.spec", "ccs.flows.node", "ccs.flows.schedules", "ccs.blocks.env"),
     "cli.diagnosis.budgets": ("ccs.cli", "ccs.flows.spec", "ccs.flows.budgets.sums"),
-    "cli.diagnosis.machine": ("ccs.cli", "ccs.flows.claude.executable"),  # it looks where a node looks
-    "cli.commands.worktrees": ("ccs.cli", "ccs.flows.spec", "ccs.flows.git"),  # it works on this machine's repositories
+    # it looks where a node looks
+    "cli.diagnosis.machine": (
+        "ccs.cli",
+        "ccs.flows.node",
+        "ccs.flows.claude.executable",
+    ),
+    # it works on this machine's repositories
+    "cli.commands.worktrees": (
+        "ccs.cli",
+        "ccs.flows.spec",
+        "ccs.flows.node",
+        "ccs.flows.git",
+    ),
     "deployments": ("ccs.deployments", "ccs.flows", "ccs.blocks"),
     "blocks": ("ccs.blocks",),
     "flows": ("ccs.flows", "ccs.blocks"),
@@ -27,14 +38,15 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     "flows.sessions": (
         "ccs.flows.sessions",
         "ccs.flows.claude",
+        "ccs.flows.node",
         "ccs.flows.processes",
         "ccs.flows.server",
         "ccs.flows.spec",
     ),
     "flows.server": ("ccs.flows.server",),
-    "flows.git": ("ccs.flows.git",),
-    "flows.claude": ("ccs.flows.claude", "ccs.flows.processes", "ccs.flows.spec"),
-    "flows.processes": ("ccs.flows.processes", "ccs.flows.claude.stream", "ccs.blocks"),
+    "flows.git": ("ccs.flows.git", "ccs.flows.node"),
+    "flows.claude": ("ccs.flows.claude", "ccs.flows.node", "ccs.flows.processes", "ccs.flows.spec"),
+    "flows.processes": ("ccs.flows.processes", "ccs.flows.claude.stream", "ccs.flows.node", "ccs.blocks"),
 }
 NEVER_PREFECT = (
     *("cli", "blocks.env", "blocks.redact"),

@@ -11,10 +11,9 @@ from ccs.cli.client import editing, schedule
 from ccs.cli.client.api import Json
 from ccs.cli.client.drafts import Draft
 from ccs.cli.client.lookup import tasks_of
-from ccs.cli.client.settings import expanded
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.takeover import Report
-from ccs.flows.node.files import write_whole
+from ccs.flows.node.files import expanded, write_whole
 from ccs.flows.schedules import cron
 
 FORMAT = "ccs.job"

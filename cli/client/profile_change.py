@@ -8,9 +8,9 @@ from math import isfinite
 
 from ccs.cli.client.api import Json
 from ccs.cli.client.editing import validation
-from ccs.cli.client.settings import expanded
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import say
+from ccs.flows.node.files import expanded
 
 MASK = "********"
 """What Prefect shows in place of a secret, and takes for the secret it holds."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ccs.cli.errors import RequestError
+from ccs.flows.node.files import expanded
+from ccs.flows.node.identity import state_folder
 
 DEFAULT_API_URL = "http://127.0.0.1:4200/api"
 _BUILT_IN = {"local": {"PREFECT_API_URL": DEFAULT_API_URL}}  # profiles that Prefect knows without a file
@@ -81,7 +83,7 @@ class Settings:
     @property
     def home(self) -> Path:
         """Folder of ccs's own state: process files and logs of what `ccs up` started."""
-        return expanded(self.env.get("CCS_HOME") or "~/.ccs")
+        return state_folder(self.env)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -162,16 +164,6 @@ class Settings:
     @property
     def _prefect_home(self) -> Path:
         return expanded(self.env.get("PREFECT_HOME") or "~/.prefect")
-
-
-def expanded(path: str) -> Path:
-    """The path with the folder of a user in place of ~ or ~name; RequestError when there is no such user here."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise RequestError(
-            f"{path!r} begins with the name of a user that is not on this machine", "write it out"
-        ) from error
 
 
 def load(api_url: str | None = None) -> Settings:

@@ -10,9 +10,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
-from ccs.cli.client.settings import Settings, expanded
+from ccs.cli.client.settings import Settings
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.terminal.output import say
+from ccs.flows.node.files import expanded
 
 if TYPE_CHECKING:
     from ccs.cli.client.rehearsal import Rehearsal

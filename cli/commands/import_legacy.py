@@ -10,12 +10,12 @@ from ccs.cli.app import Noun, Session
 from ccs.cli.client import exports
 from ccs.cli.client.api import Api, Json
 from ccs.cli.client.drafts import Draft
-from ccs.cli.client.settings import expanded
 from ccs.cli.commands.options import Pool
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.profiles import Profile
 from ccs.cli.legacy.takeover import Finding, Outcome, Report
 from ccs.cli.terminal.output import Columns, say, show_list
+from ccs.flows.node.files import expanded
 
 app = Noun("Take over what claude-code-scheduler left behind.")
 

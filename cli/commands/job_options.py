@@ -1,8 +1,8 @@
 """The options of `ccs jobs create` and `ccs jobs update` that set fields of a job."""
 
-from ccs.cli.client.settings import expanded
 from ccs.cli.commands.options import duration, names
 from ccs.cli.terminal.fields import Field
+from ccs.flows.node.files import expanded
 
 _WHERE = "Where it works"
 _LIMITS = "Limits and conditions"

@@ -5,10 +5,10 @@ import re
 from typing import Any
 
 from ccs.cli.client.api import Json
-from ccs.cli.client.settings import expanded
 from ccs.cli.commands.options import duration, names, source_text
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.fields import Field
+from ccs.flows.node.files import expanded
 
 PERMISSIONS = ("default", "acceptEdits", "plan", "dontAsk", "auto", "bypass")
 _CLAUDE = "What claude may do"

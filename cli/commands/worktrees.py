@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ccs.cli.app import Noun, Session
-from ccs.cli.client.settings import expanded
 from ccs.cli.commands.options import confirm, duration
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import Columns, prints_table, say, show_list
+from ccs.flows.node.files import expanded
 
 if TYPE_CHECKING:
     from ccs.flows.git.pruning import Tree

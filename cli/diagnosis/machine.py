@@ -6,9 +6,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ccs.cli.client.settings import Settings, expanded, split_login
+from ccs.cli.client.settings import Settings, split_login
 from ccs.cli.diagnosis.findings import Finding, fail, info, ok, warn
 from ccs.flows.claude.executable import INSTALL, ExecutableNotFound, find_executable
+from ccs.flows.node.files import expanded
 
 _LOW, _FULL = 2_000_000_000, 200_000_000
 """Bytes; a long run leaves tens of megabytes of transcript, and claude's own files."""

@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from ccs.cli.client import views
 from ccs.cli.client.api import Api
-from ccs.cli.client.settings import Settings, expanded
+from ccs.cli.client.settings import Settings
 from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.local import prefect_profile
 from ccs.cli.local.process import Process
 from ccs.cli.terminal.output import say
+from ccs.flows.node.files import expanded
 
 T = TypeVar("T")
 

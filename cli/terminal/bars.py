@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ccs.cli.client.settings import expanded
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import has_unicode
+from ccs.flows.node.files import expanded
 
 Bar = tuple[str, float, str]
 """Name, length, and the words behind it."""

@@ -16,6 +16,8 @@ from prefect.settings import PREFECT_API_URL
 
 from ccs.deployments.node import environment
 from ccs.deployments.node.worker import NodeWorker
+from ccs.flows.node.files import UnknownUserError
+from ccs.flows.node.identity import state_folder
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -82,6 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(
             "ccs node: PREFECT_API_URL holds a login, which would show in logs; set PREFECT_API_AUTH_STRING\n"
         )
+        return 2
+    try:
+        state_folder()
+    except UnknownUserError as error:
+        sys.stderr.write(f"ccs node: {error}\n")
         return 2
     worker = NodeWorker(options.pool, options.name, options.limit)
     asyncio.run(serve(worker, options.drain_seconds))

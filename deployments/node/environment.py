@@ -10,6 +10,7 @@ from prefect.context import refresh_global_settings_context
 from prefect.settings import get_current_settings
 
 from ccs.deployments.node import sweep
+from ccs.flows.node.identity import NODE_MARK, NODE_PROCESS_MARK, RUN_MARK
 
 DEFAULTS = {
     # A run outlives more than half an hour without its server; Prefect's own 5 retries give up after a minute.
@@ -57,7 +58,7 @@ def of_run(
     merged = {**settings_variables(), **configured}
     environment = {name: value for name, value in merged.items() if value is not None}
     environment |= _marks(node)
-    environment[sweep.RUN] = str(run_id)
+    environment[RUN_MARK] = str(run_id)
     environment["PREFECT__FLOW_RUN_ID"] = str(run_id)
     environment["PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"] = "false"  # the node runs them
     if control is not None:
@@ -72,4 +73,4 @@ def warm_start_is_safe() -> bool:
 
 
 def _marks(node: str) -> dict[str, str]:
-    return {sweep.NODE: node, sweep.NODE_PROCESS: sweep.identity(os.getpid()) or ""}
+    return {NODE_MARK: node, NODE_PROCESS_MARK: sweep.identity(os.getpid()) or ""}

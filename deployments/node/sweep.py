@@ -10,11 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ccs.flows.node.identity import NODE_MARK, NODE_PROCESS_MARK, RUN_MARK
 from ccs.flows.processes import guard
 
-RUN = "CCS_RUN_ID"
-NODE = "CCS_NODE"
-NODE_PROCESS = "CCS_NODE_PID"
 ZYGOTE_TITLE = "ccs-zygote"
 
 _PROC = Path("/proc")
@@ -55,7 +53,7 @@ def end_run(run_id: str, *, grace: float = 2.0) -> int:
 
     `grace` is the number of seconds between SIGTERM and SIGKILL.
     """
-    mark = f"{RUN}={run_id}"
+    mark = f"{RUN_MARK}={run_id}"
     return _end(lambda: {pid for pid, marks in _marked() if mark in marks}, grace)
 
 
@@ -71,16 +69,16 @@ def end_leftovers(node: str, *, grace: float = 10.0) -> set[str]:
         by_owner: dict[str, set[int]] = {}
         guarded: set[str] = set()
         for pid, marks in _marked():
-            if f"{NODE}={node}" not in marks:
+            if f"{NODE_MARK}={node}" not in marks:
                 continue
-            owner = _value(marks, NODE_PROCESS)
+            owner = _value(marks, NODE_PROCESS_MARK)
             if not owner:
                 continue  # nobody says that it is not a living node's
             by_owner.setdefault(owner, set()).add(pid)
             if _title(pid) == ZYGOTE_TITLE or _lives(owner):
                 guarded.add(owner)
         found = {pid for owner, pids in by_owner.items() if owner not in guarded for pid in pids}
-        runs.update(filter(None, (_value(_marks(pid), RUN) for pid in found)))
+        runs.update(filter(None, (_value(_marks(pid), RUN_MARK) for pid in found)))
         return found
 
     _end(find, grace)
@@ -140,7 +138,7 @@ def _marks(pid: int) -> frozenset[str]:
     if b"CCS_" not in environment:
         return frozenset()
     variables = environment.decode(errors="replace").split("\0")
-    return frozenset(v for v in variables if v.startswith((f"{RUN}=", f"{NODE}=", f"{NODE_PROCESS}=")))
+    return frozenset(v for v in variables if v.startswith((f"{RUN_MARK}=", f"{NODE_MARK}=", f"{NODE_PROCESS_MARK}=")))
 
 
 def _value(marks: frozenset[str], name: str) -> str:

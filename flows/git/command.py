@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from ccs.flows.node.identity import node_name
+
 USUAL = 120.0
 """Seconds for commands that look something up."""
 
@@ -86,11 +88,6 @@ class CommandFailedError(GitError):
     def __init__(self, message: str, answer: Answer) -> None:
         super().__init__(message)
         self.answer = answer
-
-
-def node_name() -> str:
-    """The name of the node, for sentences."""
-    return os.environ.get("CCS_NODE") or os.uname().nodename
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import IO
 
 from ccs.flows.git import locks, submodules
-from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, node_name, shown
+from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, shown
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
 from ccs.flows.git.snapshot import Snapshot, changes, way_out
+from ccs.flows.node.identity import node_name
 
 _MOST = 200
 """Commits of claude that are listed."""

@@ -20,11 +20,11 @@ from ccs.flows.git.command import (
     GitMissingError,
     GitTimeoutError,
     NoRepositoryError,
-    node_name,
     reason,
     run,
     shown,
 )
+from ccs.flows.node.identity import node_name
 
 TreeEntry = tuple[str, str]
 """Mode and id of what a tree has at a path."""

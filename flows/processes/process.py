@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from ccs.flows.node.identity import ATTEMPT_MARK
 from ccs.flows.processes import guard
-from ccs.flows.processes.survivors import MARK, sweep
+from ccs.flows.processes.survivors import sweep
 
 GRACE = 5.0
 """Seconds from SIGTERM to SIGKILL for `claude`."""
@@ -72,7 +73,7 @@ class GuardedProcess:
         self._argv = argv
         self._control, theirs = socket.socketpair()
         self._guard: subprocess.Popen[bytes] | None = None
-        environment = {**environment, MARK: session_id, "PWD": str(cwd)}
+        environment = {**environment, ATTEMPT_MARK: session_id, "PWD": str(cwd)}
         try:
             with theirs, _file_with(prompt) as stdin:
                 self._guard = subprocess.Popen(

@@ -7,15 +7,14 @@ import sys
 import time
 from pathlib import Path
 
-MARK = "CCS_ATTEMPT"
-"""The variable that every process of an attempt inherits; its value is the session id."""
+from ccs.flows.node.identity import ATTEMPT_MARK
 
 _PATIENCE = 5.0
 
 
 def marked(session_id: str) -> set[int]:
     """The living processes of this user that carry the attempt's mark."""
-    mark = f"{MARK}={session_id}"
+    mark = f"{ATTEMPT_MARK}={session_id}"
     if sys.platform != "linux":
         listing = subprocess.run(
             ["/bin/ps", "-axwwE", "-o", "pid=,command="], capture_output=True, check=False, text=True, errors="replace"

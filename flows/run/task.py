@@ -18,6 +18,7 @@ from ccs.blocks.redact import Redactor
 from ccs.flows.claude.executable import ExecutableNotFound, find_executable
 from ccs.flows.claude.request import PermissionMode, Request
 from ccs.flows.limits.gate import Gate
+from ccs.flows.node.identity import marks, node_name, state_folder
 from ccs.flows.processes.environment import child_environment
 from ccs.flows.processes.shell import CONDITION_TIMEOUT, Shell
 from ccs.flows.record.outcome import Figures, Outcome, Used
@@ -28,7 +29,7 @@ from ccs.flows.sessions.store import SessionStore
 from ccs.flows.spec import templates
 from ccs.flows.spec.job import Permissions, Task, slug
 from ccs.flows.spec.verdict import Reason, Verdict
-from ccs.flows.workplace.directory import WorkplaceError, marks, node_name, prompt_of, state_folder
+from ccs.flows.workplace.directory import WorkplaceError, prompt_of
 
 _MODE: dict[Permissions, PermissionMode] = {
     Permissions.DEFAULT: "default",

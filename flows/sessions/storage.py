@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from ccs.flows.node.files import UnknownUserError, expanded
+
 
 class PlaceError(Exception):
     """A place cannot be used; the message says why and what to do."""
@@ -34,7 +36,10 @@ def shared_place(address: str) -> Place:
     if address.startswith("s3://"):
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         return Bucket(bucket, prefix.strip("/"))
-    return Folder(Path(os.path.expanduser(address)), must_exist=True)  # noqa: PTH111  pathlib raises for ~nobody
+    try:
+        return Folder(expanded(address), must_exist=True)
+    except UnknownUserError as error:
+        raise PlaceError(str(error)) from None
 
 
 class Folder:

@@ -5,6 +5,8 @@ import stat
 from pathlib import Path
 
 from ccs.flows.claude.request import MAX_PROMPT_BYTES
+from ccs.flows.node.files import UnknownUserError, expanded
+from ccs.flows.node.identity import node_name
 from ccs.flows.spec.job import Task, WorkingDirectory
 
 
@@ -12,28 +14,12 @@ class WorkplaceError(Exception):
     """The node does not have what the job needs; the message says what and what to do."""
 
 
-def node_name() -> str:
-    """The name of the node this process runs on."""
-    return os.environ.get("CCS_NODE") or os.uname().nodename
-
-
-def state_folder() -> Path:
-    """Where ccs keeps its own files on this node (CCS_HOME, else ~/.ccs)."""
-    return Path(os.environ.get("CCS_HOME") or Path.home() / ".ccs")
-
-
-def marks(run_id: str) -> dict[str, str]:
-    """Variables that tell the node whose process it is, should one be left over."""
-    own = {"CCS_RUN_ID": run_id, "CCS_NODE": node_name()}
-    return own | {name: os.environ[name] for name in ("CCS_NODE_PID",) if name in os.environ}
-
-
 def checked_directory(spec: WorkingDirectory) -> Path:
     """The existing directory a job names; never another one instead.
 
     Raises WorkplaceError when it is missing, not a directory or not accessible.
     """
-    path = Path(os.path.expanduser(spec.path))  # noqa: PTH111  pathlib raises where there is no such user
+    path = _expanded(spec.path, "working directory")
     where = f"working directory {path} on node {node_name()}"
     try:
         is_directory = stat.S_ISDIR(path.stat().st_mode)
@@ -55,7 +41,7 @@ def prompt_of(task: Task, directory: Path) -> str:
     """The text for `claude`'s standard input; WorkplaceError when the prompt file cannot be used."""
     if task.prompt_file is None:
         return task.prompt or task.command or ""
-    path = directory / os.path.expanduser(task.prompt_file)  # noqa: PTH111  as above
+    path = directory / _expanded(task.prompt_file, "prompt file")
     where = f"prompt file {path} on node {node_name()}"
     try:
         found = path.stat()
@@ -71,3 +57,10 @@ def prompt_of(task: Task, directory: Path) -> str:
     if not text.strip():
         raise WorkplaceError(f"{where} is empty")
     return text
+
+
+def _expanded(path: str, what: str) -> Path:
+    try:
+        return expanded(path)
+    except UnknownUserError as error:
+        raise WorkplaceError(f"{what} on node {node_name()}: {error}") from None

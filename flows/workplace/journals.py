@@ -8,7 +8,7 @@ from ccs.flows.git import journal
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
 from ccs.flows.git.repository import Repository
-from ccs.flows.workplace.directory import state_folder
+from ccs.flows.node.identity import state_folder
 
 
 def journal_file(run_id: str) -> Path:

@@ -383,3 +383,24 @@ def test_who_uses_the_result_of_a_skipped_task_is_skipped_with_it(
     rows = {row["task"]: row for row in server.rows(state)}
     assert [rows[name]["verdict"] for name in ("first", "second", "third")] == ["skipped", "skipped", "ok"]
     assert rows["second"]["detail"] == "it uses the result of first, which was skipped"
+
+
+def test_the_state_of_ccs_may_be_below_the_home(
+    server: Server, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCS_HOME", "~/state of ccs")
+    state = run(profile, repository, task("only", {"text": "hello"}))
+    (row,) = server.rows(state)
+    assert Path(row["transcript"]).parent == Path.home() / "state of ccs" / "runs" / run_id(state)
+    assert not Path("~").exists()
+
+
+def test_a_state_folder_in_the_home_of_nobody_fails_the_run_with_a_sentence(
+    server: Server, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCS_HOME", "~no-such-user/x")
+    state = run(profile, repository, task("only", {"text": "hello"}))
+    assert state.is_failed()
+    assert state.message == (
+        "CCS_HOME '~no-such-user/x' begins with the name of a user that is not on this machine: write it out"
+    )

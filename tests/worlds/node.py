@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ccs.deployments.node import sweep
+from ccs.flows.node.identity import NODE_PROCESS_MARK
 from tests.worlds.server import clean_environment, client
 
 PATIENCE = 180.0
@@ -109,7 +110,7 @@ class Node:
 
     def started(self) -> dict[int, str]:
         """The pids and titles of all that it has started: runs, theirs, and what they are forked from."""
-        mine = f"{sweep.NODE_PROCESS}={self.process.pid}:".encode()
+        mine = f"{NODE_PROCESS_MARK}={self.process.pid}:".encode()
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):

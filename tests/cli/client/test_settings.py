@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ccs.cli.client.settings import DEFAULT_API_URL, Settings, expanded
+from ccs.cli.client.settings import DEFAULT_API_URL, Settings
 from ccs.cli.errors import RequestError
 from ccs.cli.local import prefect_profile
+from ccs.flows.node.files import expanded
 from tests.worlds.cli import Cli
 
 PROFILES = """\
@@ -176,4 +177,7 @@ def test_a_path_of_a_user_that_is_not_here_is_one_sentence(tmp_path: Path) -> No
     ):
         said = ccs(*line)
         assert (said.code, "of a user that is not on this machine" in said.err) == (1, True), (line, said)
+    nowhere = Cli({"PREFECT_API_URL": "http://127.0.0.1:9/api", "CCS_HOME": path, "HOME": str(tmp_path)})
+    said = nowhere("up", "-d")
+    assert (said.code, "CCS_HOME '~no-such-user/x' begins with the name of a user" in said.err) == (1, True), said
     assert expanded("~/x") == Path.home() / "x"

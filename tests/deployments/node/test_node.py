@@ -133,6 +133,14 @@ def test_a_login_in_the_servers_address_is_refused_without_showing_it(world: Wor
     assert (done.returncode, "holds a login" in done.stderr, "geheim" in done.stdout + done.stderr) == (2, True, False)
 
 
+def test_a_folder_of_state_in_the_home_of_nobody_is_refused_with_a_sentence(world: World) -> None:
+    command = [sys.executable, "-m", "ccs.deployments.node", "--pool", world.pool]
+    env = {**world.env, "CCS_HOME": "~no-such-user/x"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
+    words = "ccs node: CCS_HOME '~no-such-user/x' begins with the name of a user that is not on this machine"
+    assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
 def test_a_node_resumes_a_job_whose_budget_is_there_again(world: World) -> None:
     flow = world.api.post("/flows/", json={"name": "job"}).json()["id"]
     body = {"name": f"poor-{world.pool}", "flow_id": flow, "paused": True}

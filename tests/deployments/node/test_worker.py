@@ -19,6 +19,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 from ccs.deployments.node import environment, sweep, zygote
 from ccs.deployments.node.forks import ForkError, Zygote
 from ccs.deployments.node.worker import NodeWorker
+from ccs.flows.node.identity import NODE_PROCESS_MARK
 from tests.worlds.node import POOL_TEMPLATE
 from tests.worlds.server import clean_environment
 
@@ -91,7 +92,7 @@ def test_a_job_may_take_a_variable_of_the_node_away() -> None:
     assert seen["KEPT"] == "1"
     assert "GONE" not in seen
     assert (seen["PREFECT__CONTROL_PORT"], seen["PREFECT__CONTROL_TOKEN"]) == ("7", "token")
-    assert seen[sweep.NODE_PROCESS] == sweep.identity(os.getpid())
+    assert seen[NODE_PROCESS_MARK] == sweep.identity(os.getpid())
 
 
 def test_a_zygote_with_a_second_thread_refuses_to_fork(tmp_path: Path) -> None:

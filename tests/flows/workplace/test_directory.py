@@ -13,7 +13,10 @@ from ccs.flows.workplace.directory import WorkplaceError, checked_directory, pro
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("~no-such-user/app", "~no-such-user/app on node .* does not exist: create it there"),
+        (
+            "~no-such-user/app",
+            "on node .*: '~no-such-user/app' begins with the name of a user that is not on this",
+        ),
         ("/" + "a" * 300, "cannot be used: File name too long; change the job's working directory"),
         ("/dev/null/app", "cannot be used: Not a directory"),
         ("/dev/null", "is not a directory"),
@@ -41,7 +44,7 @@ def test_the_home_is_that_of_the_nodes_user(tmp_path: Path, monkeypatch: pytest.
         ("huge", "has 10.0 MB; claude takes 10 MB"),
         ("pipe", "is not a file"),
         ("/dev/zero", "is not a file"),
-        ("~no-such-user/x", "cannot be read: No such file"),
+        ("~no-such-user/x", "on node .*: '~no-such-user/x' begins with the name of a user that is not on this machine"),
         ("a" * 300, "cannot be read: File name too long"),
     ],
 )
