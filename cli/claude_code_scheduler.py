@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ccs.cli.commands.job_options import FIELDS as JOB
 from ccs.cli.commands.task_options import FIELDS as TASK
-from ccs.cli.legacy.names import DIRECTORY, SHORTCUTS, slug
+from ccs.cli.legacy.names import DIRECTORY, SHORTCUTS, profile_name
 
 NOUNS = ("jobs", "tasks", "runs", "profiles", "nodes")
 HELP = """\
@@ -85,7 +85,7 @@ def _refused(why: str, hint: str) -> Callable[[str, Translation], list[str]]:
 
 
 def _new_profile(value: str, into: Translation) -> list[str]:
-    if (name := SHORTCUTS.get(value) or slug(value)) != value:
+    if (name := SHORTCUTS.get(value) or profile_name(value)) != value:
         into.notes.append(f"profile {value!r} is called {name!r} in ccs")
     return [name]
 

@@ -22,7 +22,8 @@ from ccs.flows.run.plan import Plan
 from ccs.flows.run.run import Run
 from ccs.flows.run.suspension import suspend
 from ccs.flows.run.task import run_task
-from ccs.flows.spec.job import Job, Task
+from ccs.flows.spec.job import Job
+from ccs.flows.spec.task import Task
 from ccs.flows.workplace.directory import WorkplaceError
 from ccs.flows.workplace.workplace import Workplace
 

@@ -11,7 +11,8 @@ import typer
 from pydantic import BaseModel
 
 from ccs.cli.main import app
-from ccs.flows.spec import job as spec
+from ccs.flows.spec.job import Job, WorkingDirectory, Worktree
+from ccs.flows.spec.task import Gate, Retry, Task
 from ccs.flows.spec.verdict import Reason
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -31,7 +32,7 @@ def commands() -> Iterator[str]:
                 yield line.strip()
 
 
-@pytest.mark.parametrize("model", [spec.Job, spec.WorkingDirectory, spec.Worktree, spec.Task, spec.Retry, spec.Gate])
+@pytest.mark.parametrize("model", [Job, WorkingDirectory, Worktree, Task, Retry, Gate])
 def test_every_field_is_in_the_tables(model: type[BaseModel]) -> None:
     told = set(re.findall(r"`([^`]+)`", section("What a job can say")))
     assert not model.model_fields.keys() - told

@@ -40,7 +40,7 @@ def changed(deployment: Json, change: Callable[[Json], None]) -> Json:
 
 def store(api: Api, deployment: Json, spec: Json) -> None:
     """Write the spec of a job, whose lock is held; schedules that name its tasks follow."""
-    from ccs.flows.spec.job import parameter_schema
+    from ccs.flows.spec.parameters import parameter_schema
 
     changes: Json = {"parameters": {**deployment["parameters"], "job": spec}, **_shared(deployment, spec)}
     if deployment.get("parameter_openapi_schema") != (schema := parameter_schema()):
@@ -84,7 +84,8 @@ def checked(spec: Json) -> "Job":
     """The spec as a job; RequestError, a sentence for each mistake, when it is none or too large."""
     from pydantic import ValidationError
 
-    from ccs.flows.spec.job import Job, check_size
+    from ccs.flows.spec.job import Job
+    from ccs.flows.spec.parameters import check_size
 
     try:
         job = Job.model_validate(spec)
@@ -165,7 +166,7 @@ def name_held(api: Api, name: str) -> AbstractContextManager[lock.Lock]:
 
 def deployment_of(job: "Job", pool: str, schedules: list[Json]) -> Json:
     """What Prefect is told to create a job: entrypoint, parameters and their schema, pool, schedules."""
-    from ccs.flows.spec.job import parameter_schema
+    from ccs.flows.spec.parameters import parameter_schema
 
     return {
         "name": job.name,
@@ -211,9 +212,10 @@ def unset_of(options: Sequence[fields.Field], model: str, names: Iterable[str]) 
     """The paths that --unset names, of a `Job` or a `Task`; RequestError for what is no field of it."""
     if not (names := list(names)):
         return []
-    from ccs.flows.spec import job as spec
+    from ccs.flows.spec.job import Job
+    from ccs.flows.spec.task import Task
 
-    return fields.named(options, names, getattr(spec, model).model_fields)
+    return fields.named(options, names, (Job if model == "Job" else Task).model_fields)
 
 
 def replace(spec: Json, before: Json, after: Json) -> None:

@@ -1,7 +1,6 @@
 """Variables and secrets of a profile, from the options that name them."""
 
 import os
-import re
 import sys
 from dataclasses import dataclass, field
 from math import isfinite
@@ -11,6 +10,7 @@ from ccs.cli.client.editing import validation
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import say
 from ccs.flows.node.files import expanded
+from ccs.flows.spec import names
 
 MASK = "********"
 """What Prefect shows in place of a secret, and takes for the secret it holds."""
@@ -83,12 +83,11 @@ def changed(data: Json, env: list[str] | None, unset: list[str] | None, secret: 
 
 
 def check_profile_name(name: str) -> str:
-    """The name itself; RequestError when Prefect would not take it."""
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > 100:
-        raise RequestError(
-            f"{name[:60]!r} is not a name for a profile", "use lower case letters, digits and dashes, such as my-key"
-        )
-    return name
+    """The name itself; RequestError when a profile cannot be called so."""
+    try:
+        return names.check_profile_name(name)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
 
 
 def _variable(text: str) -> tuple[str, Json]:

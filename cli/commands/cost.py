@@ -12,7 +12,7 @@ from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Json
 from ccs.cli.commands.options import duration
 from ccs.cli.terminal.output import Columns, Format, Talk, prints_table, say, show_list, show_one, table, write
-from ccs.flows.spec.job import run_table_key
+from ccs.flows.spec.names import run_table_key
 
 app = typer.Typer(**FRAME)
 

@@ -41,7 +41,7 @@ def lift_limit(
     One task tries first. When it meets the limit again, all wait again. For a profile: ccs profiles lift-limit.
     """
     from ccs.cli.diagnosis import limits
-    from ccs.flows.spec.job import limit_variable
+    from ccs.flows.spec.names import limit_variable
 
     api = Session.api()
     variable = limits.of_node(api, node)

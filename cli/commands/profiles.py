@@ -163,7 +163,7 @@ def lift_limit(profile: ProfileRef) -> None:
     One task tries first. When it meets the limit again, all wait again.
     """
     from ccs.cli.diagnosis import limits
-    from ccs.flows.spec.job import limit_variable
+    from ccs.flows.spec.names import limit_variable
 
     api = Session.api()
     found = lookup.profile(api, profile)

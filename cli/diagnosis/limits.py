@@ -7,7 +7,7 @@ from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis.findings import Finding, warn
 from ccs.cli.terminal.output import many, show_one
-from ccs.flows.spec.job import limit_variable
+from ccs.flows.spec.names import limit_variable
 
 _BEGINNING = "ccs_limit_"
 _OF_NODE = "node_"  # profiles have no underscore in their names

@@ -1,6 +1,6 @@
 """Names that claude-code-scheduler took for granted, and what they are here."""
 
-import re
+from ccs.flows.spec.names import MAX_PROFILE_NAME, slug
 
 SHORTCUTS = {"5270805b-3731-41da-8710-fe765f2e58be": "zai", "9e4eaa7d-ba4e-44c0-861a-712aa75382d1": "bedrock"}
 """The ids of the profiles that --zai and --bedrock always stood for."""
@@ -10,11 +10,11 @@ DIRECTORY = "~/projects"
 """Where a job, or a task without one, ran unless it said otherwise."""
 
 
-def slug(name: str) -> str:
-    """The name as the name of a profile."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:100].strip("-") or "unnamed"
+def profile_name(given: str) -> str:
+    """The name of a profile that comes closest to the given one."""
+    return slug(given)[:MAX_PROFILE_NAME].strip("-")
 
 
 def shortcut(profile: str) -> str:
     """A profile's name here for its name or id there."""
-    return SHORTCUTS.get(profile.lower(), slug(profile))
+    return SHORTCUTS.get(profile.lower(), profile_name(profile))

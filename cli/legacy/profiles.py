@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccs.cli.client.api import Json
-from ccs.cli.legacy.names import SHORTCUTS, slug
+from ccs.cli.legacy.names import SHORTCUTS, profile_name
 from ccs.cli.legacy.takeover import Fields, Report
+from ccs.flows.spec.names import MAX_PROFILE_NAME
 
 _STORES = {
     "keychain": "the macOS keychain",
@@ -46,11 +47,11 @@ def profile_of(data: Any, taken: set[str], report: Report) -> tuple[str, Profile
         data, f"profile {str(data.get('name', 'Untitled Profile'))!r}" if isinstance(data, dict) else "", report
     )
     given, identity = fields.text("name", default="Untitled Profile"), fields.text("id")
-    name = base = SHORTCUTS.get(identity.lower(), slug(given))
+    name = base = SHORTCUTS.get(identity.lower(), profile_name(given))
     count = 1
     while name in taken:
         count += 1
-        name = f"{base[:96]}-{count}"
+        name = f"{base[: MAX_PROFILE_NAME - 4]}-{count}"
     if name == given:
         fields.mapped("name")
     else:

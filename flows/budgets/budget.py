@@ -24,7 +24,8 @@ from ccs.flows.budgets.ledger import FullError, Ledger, LedgerError, server_time
 from ccs.flows.budgets.pause import pause
 from ccs.flows.budgets.sums import CENT, MICRO, Budgeted, Period, Scope, Sums, UsedUp, is_used_up, limits, micro
 from ccs.flows.processes.stop import Stop, StopReason
-from ccs.flows.spec.job import Job, Task
+from ccs.flows.spec.job import Job
+from ccs.flows.spec.task import Task
 
 PATIENCE = 900.0
 """Seconds to wait, unless told otherwise, while other attempts hold all that is left of a budget."""

@@ -21,7 +21,7 @@ from prefect.client.orchestration import get_client
 from prefect.context import SettingsContext, get_settings_context
 
 from ccs.flows.claude.narration import at
-from ccs.flows.spec.job import limit_variable
+from ccs.flows.spec.names import limit_variable
 
 PROBE_SECONDS = 150.0
 """Seconds after which the claim of a probe that gave no answer is void: it may be dead."""

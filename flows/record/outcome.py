@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from ccs.flows.claude.report import Report
 from ccs.flows.processes.command import CommandResult
-from ccs.flows.spec.job import Task
+from ccs.flows.spec.task import Task
 from ccs.flows.spec.verdict import Reason, Verdict
 
 Row = dict[str, Any]

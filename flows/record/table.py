@@ -21,7 +21,9 @@ from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import EventTooLarge, ObjectNotFound
 
 from ccs.flows.record.outcome import Row
-from ccs.flows.spec.job import Job, Task, run_table_key
+from ccs.flows.spec.job import Job
+from ccs.flows.spec.names import run_table_key
+from ccs.flows.spec.task import Task
 
 _POLL = 0.5
 

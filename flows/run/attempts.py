@@ -22,7 +22,8 @@ from ccs.flows.record.outcome import Attempt, Cause, Figures, Used
 from ccs.flows.run import retry
 from ccs.flows.run.run import Run
 from ccs.flows.sessions.store import Opening, SessionStore
-from ccs.flows.spec.job import Task, slug
+from ccs.flows.spec.names import slug
+from ccs.flows.spec.task import Task
 from ccs.flows.spec.verdict import Reason, Verdict
 
 CONTINUE = "Your work was interrupted by trouble outside of it. Go on where you left off, and finish the task."

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from ccs.flows.spec.job import Job, Task
+from ccs.flows.spec.job import Job
+from ccs.flows.spec.task import Task
 
 
 class Plan:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from ccs.flows.spec.job import Retry
+from ccs.flows.spec.task import Retry
 from ccs.flows.spec.verdict import Verdict
 
 MAX_DELAY = 3600.0

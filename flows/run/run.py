@@ -11,7 +11,8 @@ from ccs.flows.claude.request import Request
 from ccs.flows.processes.stop import Stop
 from ccs.flows.record.outcome import NOT_RUN, OK, RUNNING, SKIPPED, WAITING, Figures, Outcome, Row, row
 from ccs.flows.record.table import RunTable
-from ccs.flows.spec.job import Job, Task
+from ccs.flows.spec.job import Job
+from ccs.flows.spec.task import Task
 from ccs.flows.workplace.workplace import Workplace
 
 

@@ -27,7 +27,8 @@ from ccs.flows.run.attempts import Assignment, run_attempts
 from ccs.flows.run.run import Run
 from ccs.flows.sessions.store import SessionStore
 from ccs.flows.spec import templates
-from ccs.flows.spec.job import Permissions, Task, slug
+from ccs.flows.spec.names import slug
+from ccs.flows.spec.task import Permissions, Task
 from ccs.flows.spec.verdict import Reason, Verdict
 from ccs.flows.workplace.directory import WorkplaceError, prompt_of
 

@@ -24,7 +24,7 @@ from ccs.flows.claude.stream import Record
 from ccs.flows.processes.survivors import marked
 from ccs.flows.server.claims import claim
 from ccs.flows.sessions.storage import Folder, Place, PlaceError, private_folder, shared_place, whole
-from ccs.flows.spec.job import slug
+from ccs.flows.spec.names import slug
 
 KEPT = 5
 """Sessions of a task that are kept, the newest ones."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from ccs.flows.claude.request import MAX_PROMPT_BYTES
 from ccs.flows.node.files import UnknownUserError, expanded
 from ccs.flows.node.identity import node_name
-from ccs.flows.spec.job import Task, WorkingDirectory
+from ccs.flows.spec.job import WorkingDirectory
+from ccs.flows.spec.task import Task
 
 
 class WorkplaceError(Exception):

@@ -28,7 +28,9 @@ from ccs.flows.git.worktree import prepare_held
 from ccs.flows.node.identity import node_name
 from ccs.flows.record.outcome import WAITING, Outcome, Row
 from ccs.flows.record.table import is_over
-from ccs.flows.spec.job import Job, Task, slug
+from ccs.flows.spec.job import Job
+from ccs.flows.spec.names import slug
+from ccs.flows.spec.task import Task
 from ccs.flows.spec.verdict import Reason
 from ccs.flows.workplace.directory import WorkplaceError, checked_directory
 from ccs.flows.workplace.journals import journal_file, recover, runs_in

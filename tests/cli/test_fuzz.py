@@ -11,7 +11,7 @@ import pytest
 
 from ccs.cli.client import editing, stopping, transport
 from ccs.cli.commands import following as follow
-from ccs.flows.spec.job import parameter_schema
+from ccs.flows.spec.parameters import parameter_schema
 from tests.fakes.damage import ODD, damaged
 from tests.fakes.server import Answer, bad, drops, gives
 from tests.worlds.cli import Cli, Said

@@ -16,7 +16,8 @@ from ccs.deployments.node.resumption import Resumption
 from ccs.flows.budgets.budget import Budget
 from ccs.flows.budgets.ledger import Ledger
 from ccs.flows.budgets.sums import Scope, Sums
-from ccs.flows.spec.job import Job, Task, WorkingDirectory
+from ccs.flows.spec.job import Job, WorkingDirectory
+from ccs.flows.spec.task import Task
 from tests.worlds.server import client
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from ccs.cli.terminal import bars
 from ccs.flows.budgets.ledger import Ledger
 from ccs.flows.budgets.pause import pause
 from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, micro
-from ccs.flows.spec.job import run_table_key
+from ccs.flows.spec.names import run_table_key
 from tests.worlds.cli import Cli
 
 Leave = Callable[..., str]

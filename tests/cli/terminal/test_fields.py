@@ -10,7 +10,8 @@ import pytest
 from ccs.cli.commands import job_options, task_options
 from ccs.cli.terminal import fields
 from ccs.cli.terminal.fields import Field
-from ccs.flows.spec.job import Job, Task
+from ccs.flows.spec.job import Job
+from ccs.flows.spec.task import Task
 from tests.worlds.cli import Cli
 
 SCHEMA: Any = {"type": "object", "properties": {"found": {"type": "integer"}}}

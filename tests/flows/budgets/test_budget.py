@@ -237,8 +237,9 @@ def test_sixteen_at_once_never_pass_the_limit(world: World) -> None:
 SPENDER = """
 import json, sys
 from ccs.flows.budgets.budget import Budget, BudgetSpent
-from ccs.flows.claude.stop import Stop
-from ccs.flows.spec import Job, Task, WorkingDirectory
+from ccs.flows.processes.stop import Stop
+from ccs.flows.spec.job import Job, WorkingDirectory
+from ccs.flows.spec.task import Task
 run, deployment = sys.argv[1:]
 job = Job(name="nightly", working_directory=WorkingDirectory(path="/repo"), budget_usd_per_day=1, max_parallel=1)
 budget = Budget(job, run, deployment)

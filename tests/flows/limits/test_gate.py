@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from ccs.flows.limits import gate as limits
 from ccs.flows.limits.gate import PROBE_SECONDS, Closed, Due, Gate, Open, Pass, Probing
-from ccs.flows.spec.job import limit_variable
+from ccs.flows.spec.names import limit_variable
 from tests.worlds.server import client
 
 LOG = logging.getLogger("test.limits")

@@ -3,7 +3,7 @@
 import pytest
 
 from ccs.flows.run.retry import MAX_DELAY, delay
-from ccs.flows.spec.job import Retry
+from ccs.flows.spec.task import Retry
 from ccs.flows.spec.verdict import Reason, Verdict
 
 PASSING = Verdict(Reason.API_ERROR, "overloaded", is_transient=True)

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ccs.flows.spec.job import MAX_SPEC_BYTES, Job, check_size, parameter_schema, slug
+from ccs.flows.spec.job import Job
+from ccs.flows.spec.names import MAX_PROFILE_NAME
+from ccs.flows.spec.parameters import MAX_SPEC_BYTES, check_size, parameter_schema
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def test_the_documented_defaults_hold() -> None:
         (spec(colour="red"), ("colour",), "Extra inputs are not permitted"),
         (spec(working_directory={"path": "app"}), ("working_directory",), "must be absolute or start with ~"),
         (spec(profile="My Profile"), ("profile",), "lower case letters"),
+        (spec(profile="p" * (MAX_PROFILE_NAME + 1)), ("profile",), "1 to 237 lower case letters"),
         (spec(on_failure="retry"), ("on_failure",), "'stop' or 'continue'"),
         (spec(timeout=0), ("timeout",), "greater than 0"),
         (task(prompt="  \n"), ("tasks", 0, "prompt"), "must not be empty"),
@@ -83,8 +86,3 @@ def test_prefect_derives_the_same_schema_from_the_flow() -> None:
     from ccs.flows.job import job as flow
 
     assert flow.parameters.model_dump() == parameter_schema()
-
-
-@pytest.mark.parametrize(("name", "key"), [("Task #1: Fix it!", "task-1-fix-it"), ("日本", "unnamed"), ("a", "a")])
-def test_a_slug_is_a_valid_artifact_key(name: str, key: str) -> None:
-    assert slug(name) == key

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ccs.flows.spec.job import Task
 from ccs.flows.spec.schemas import problem
+from ccs.flows.spec.task import Task
 from tests.fakes.anthropic import FakeApi
 from tests.worlds.claude import Bench, api, bundled_claude
 

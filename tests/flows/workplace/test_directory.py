@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ccs.flows.claude.request import MAX_PROMPT_BYTES
-from ccs.flows.spec.job import Task, WorkingDirectory
+from ccs.flows.spec.job import WorkingDirectory
+from ccs.flows.spec.task import Task
 from ccs.flows.workplace.directory import WorkplaceError, checked_directory, prompt_of
 
 

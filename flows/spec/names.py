@@ -1,0 +1,49 @@
+"""The names of jobs, tasks and profiles: what the server takes, and what is named after them.
+
+It loads no pydantic: the command line asks for names also where it needs no spec.
+"""
+
+import re
+from uuid import NAMESPACE_URL, uuid5
+
+NAME_RULE = "1 to 100 characters, no / % & < >, no leading - and no blanks at the ends"
+_NAME = re.compile(r"[^\s/%&<>-](?:[^/%&<>\x00-\x1f\x7f]{0,98}[^\s/%&<>\x00-\x1f\x7f])?")
+
+MAX_PROFILE_NAME = 237
+"""The server bounds no name of a block, but that of a variable: 255 characters, 18 of them `ccs_spent_profile_`."""
+
+PROFILE_NAME_RULE = f"1 to {MAX_PROFILE_NAME} lower case letters, digits and single dashes, such as my-key"
+_PROFILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def check_name(name: str) -> str:
+    """The name of a job or a task itself; ValueError when it breaks the rule."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name[:60]!r} is not a name: {NAME_RULE}")
+    return name
+
+
+def check_profile_name(name: str) -> str:
+    """The name of a profile itself; ValueError when the server would refuse it, or a variable named after it."""
+    if len(name) > MAX_PROFILE_NAME or not _PROFILE_NAME.fullmatch(name):
+        raise ValueError(f"{name[:60]!r} is not a name for a profile: {PROFILE_NAME_RULE}")
+    return name
+
+
+def slug(name: str) -> str:
+    """The name as a file name and as the key of an artifact: lower case letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
+
+
+def run_table_key(job: str) -> str:
+    """The key of the table artifact that every run of the job leaves: one row a task."""
+    return f"ccs-{slug(job)}"
+
+
+def limit_variable(profile: str | None, node: str) -> str:
+    """The server's variable that is there while a usage limit holds: that of a profile, or else of a node's login."""
+    if profile is not None:
+        return f"ccs_limit_{profile}"
+    # Profiles have no underscores. A name that cannot be part of one is told from its likes by a digest.
+    plain = re.fullmatch(r"[a-z0-9-]{1,100}", node)
+    return f"ccs_limit_node_{node if plain else f'{slug(node)[:100]}-{uuid5(NAMESPACE_URL, node).hex[:8]}'}"
