@@ -1,4 +1,4 @@
-"""What every test shares: a clean environment, one Prefect server, one scripted API."""
+"""What every test shares: a clean environment, and the fixtures of the worlds."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.worlds.fixtures"]
 HOME = Path(tempfile.mkdtemp(prefix="ccs-tests-"))
 
 
@@ -36,20 +37,3 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def _remove_home() -> Iterator[None]:
     yield
     shutil.rmtree(HOME, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def _one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from tests.worlds.server import running_server
-
-    with running_server(tmp_path_factory.mktemp("server")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def server_url(_one_server: str) -> Iterator[str]:
-    """The API address of a real Prefect server on SQLite, which has no jobs and variables of other modules."""
-    from tests.worlds.server import clear
-
-    yield _one_server
-    clear(_one_server)

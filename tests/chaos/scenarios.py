@@ -116,7 +116,7 @@ def server(world: World) -> None:
     one = world.task("one", world.works("a", held), world.works("b"), DONE)
     world.job("patient", one, world.task("two", world.works("c"), DONE))
     three = world.task("three", world.works("d", hasty), world.works("e"), DONE)
-    directory = {"path": str(git_world.repository(world.folder / "another"))}
+    directory = {"path": str(git_world.a_repository(world.folder / "another"))}
     world.job("hasty", three, world.task("four", world.works("f"), DONE), working_directory=directory)
     with world.on("n"):
         patient, hurried = world.run("patient"), world.run("hasty")
@@ -190,7 +190,7 @@ def limit(world: World) -> None:
     reset = int(time.time()) + 90
     one = world.task("one", world.works("a"), rejected(reset), world.works("b"), DONE, profile="subscription")
     world.job("job", one, world.task("two", world.works("c"), DONE))
-    elsewhere = {"path": str(git_world.repository(world.folder / "another"))}
+    elsewhere = {"path": str(git_world.a_repository(world.folder / "another"))}
     world.job("beside", world.task("three", world.works("d"), DONE), working_directory=elsewhere)
     with world.on("n", "--limit", "1") as first:
         run = world.run("job")
@@ -213,7 +213,7 @@ def nodes(world: World) -> None:
     slow = {"delay": 8}
     own = {"profile": "subscription"}
     world.job("first", world.task("one", rejected(reset), {**slow, **world.works("a")}, DONE, **own))
-    others = {name: git_world.repository(world.folder / name) for name in ("second", "third", "busy")}
+    others = {name: git_world.a_repository(world.folder / name) for name in ("second", "third", "busy")}
     for name, trace in (("second", "b"), ("third", "c")):
         task = world.task(name, {**slow, **world.works(trace)}, DONE, **own)
         world.job(name, task, working_directory={"path": str(others[name])})

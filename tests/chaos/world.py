@@ -70,7 +70,7 @@ class World(node_world.World):
         self.server = Server(folder / "server")
         super().__init__(self.server.url, folder)
         self.api_of_claude = FakeApi().__enter__()
-        self.repository = git_world.repository(folder / "repository")
+        self.repository = git_world.a_repository(folder / "repository")
         self.effects, self.mark = folder / "effects", f"8{os.getpid()}.{uuid4().int % 10**6}5"
         self.copies = folder / "copies"
         claude = folder / "claude"

@@ -154,11 +154,6 @@ def test_what_means_something_else_now_is_said_in_one_line(line: str, says: str)
     assert says in note
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(tmp_path_factory.mktemp("ccs"))}).provisioned()
-
-
 def alias(ccs: Cli, line: str) -> Said:
     done = subprocess.run(
         [ALIAS, *shlex.split(line)],

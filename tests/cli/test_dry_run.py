@@ -8,11 +8,6 @@ import pytest
 from tests.worlds.cli import Cli
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url}).provisioned()
-
-
 @pytest.fixture
 def job(ccs: Cli) -> str:
     name = f"job-{uuid4().hex[:12]}"

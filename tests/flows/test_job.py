@@ -12,26 +12,8 @@ from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
 from tests.fakes.anthropic import FakeApi, marker
 from tests.worlds.claude import processes_with
-from tests.worlds.flow import (
-    KEY,
-    Server,
-    api,
-    git,
-    limit_ends,
-    limited,
-    over_attempts,
-    profile,
-    repository,
-    resumed,
-    run,
-    run_id,
-    server,
-    subscription,
-    task,
-    waits,
-)
-
-__all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
+from tests.worlds.flow import KEY, Server, limit_ends, limited, over_attempts, resumed, run, run_id, task, waits
+from tests.worlds.git import git
 
 
 def test_tasks_run_in_order_and_do_their_work(server: Server, profile: str, repository: Path) -> None:
@@ -183,18 +165,20 @@ def test_a_prompt_comes_from_a_file_of_the_node(server: Server, profile: str, re
     assert "absent.md" in b["detail"]
 
 
-def test_a_secret_reaches_claude_and_nothing_else(server: Server, api: FakeApi, profile: str, repository: Path) -> None:
+def test_a_secret_reaches_claude_and_nothing_else(
+    server: Server, fake_api: FakeApi, profile: str, repository: Path
+) -> None:
     more = 'line one of it\nand the "second" line of it'
     block = Profile.load(profile)
     assert isinstance(block, Profile)
     Profile(variables=block.variables, secrets=SecretDict({"MORE": more})).save(profile, overwrite=True)
     show = {"text": f"first half {KEY[:16]}", "tool": "Bash", "input": {"command": "echo $ANTHROPIC_API_KEY $MORE"}}
-    api.rules = [["please leak", [show, {"text": f"{KEY[16:]} was the second; {more}; {{{{last}}}}"}]]]
+    fake_api.rules = [["please leak", [show, {"text": f"{KEY[16:]} was the second; {more}; {{{{last}}}}"}]]]
     task = {"name": "leak", "prompt": "please leak", "permissions": "dontAsk", "allowed_tools": ["Bash"]}
     state = run(profile, repository, task)
     (row,) = server.rows(state)
     assert row["verdict"] == "ok", row["detail"]
-    assert any(KEY in r["headers"].values() for r in api.requests)
+    assert any(KEY in r["headers"].values() for r in fake_api.requests)
     texts = [
         server.logs(state, until="was the second"),
         *(str(a["data"]) for a in server.artifacts(state)),
@@ -207,7 +191,7 @@ def test_a_secret_reaches_claude_and_nothing_else(server: Server, api: FakeApi, 
 
 
 def test_a_run_goes_on_after_a_limit_and_repeats_nothing(
-    server: Server, api: FakeApi, subscription: str, repository: Path
+    server: Server, fake_api: FakeApi, subscription: str, repository: Path
 ) -> None:
     """Neither what is done nor what has failed; and the sum is that of all."""
     tasks = [
@@ -218,10 +202,10 @@ def test_a_run_goes_on_after_a_limit_and_repeats_nothing(
     ]
     waiting = waits(server, subscription, repository, *tasks, on_failure="continue")
     limit_ends(server, subscription)
-    asked = len(api.requests)
+    asked = len(fake_api.requests)
     state = resumed(server, waiting)
     assert state is not None
-    assert len(api.requests) == asked + 2
+    assert len(fake_api.requests) == asked + 2
     rows = {r["task"]: r for r in server.rows(state)}
     assert {n: (r["verdict"], r["attempts"]) for n, r in rows.items()} == {
         "bad": ("auth", 1), "good": ("ok", 1), "slow": ("ok", 2), "last": ("ok", 1)
@@ -265,7 +249,7 @@ def test_what_a_task_spent_before_a_limit_stays_on_record_when_it_cannot_go_on(
 
 
 def test_a_run_that_has_to_wait_once_more_keeps_its_session(
-    server: Server, api: FakeApi, subscription: str, repository: Path
+    server: Server, fake_api: FakeApi, subscription: str, repository: Path
 ) -> None:
     write = {"tool": "Write", "input": {"file_path": str(repository / "a.txt"), "content": "one\n"}}
     spec = task("a", write, limited(), {"text": "done"})
@@ -338,7 +322,7 @@ def test_gates_are_run_where_the_task_worked_and_nothing_of_them_is_left(
 )
 def test_a_condition_that_does_not_hold_starts_nothing(
     server: Server,
-    api: FakeApi,
+    fake_api: FakeApi,
     profile: str,
     repository: Path,
     condition: str,
@@ -346,9 +330,9 @@ def test_a_condition_that_does_not_hold_starts_nothing(
     name: str,
     words: str,
 ) -> None:
-    seen = len(api.requests)
+    seen = len(fake_api.requests)
     state = run(profile, repository, task("a", {"text": "x"}), only_if=condition, timeout=timeout)
-    assert (state.name, len(api.requests)) == (name, seen)
+    assert (state.name, len(fake_api.requests)) == (name, seen)
     assert (state.message or "").startswith(words)
     if name == "Skipped":
         assert "| why not" in server.logs(state, until="why not")
@@ -362,17 +346,17 @@ def test_a_condition_that_does_not_hold_starts_nothing(
     ],
 )
 def test_a_graph_that_no_command_line_has_checked_is_refused_before_anything_starts(
-    server: Server, api: FakeApi, profile: str, repository: Path, before: str, words: str
+    server: Server, fake_api: FakeApi, profile: str, repository: Path, before: str, words: str
 ) -> None:
-    seen = len(api.requests)
+    seen = len(fake_api.requests)
     tasks = task("a", {"text": "x"}, depends_on=[before]), task("b", {"text": "x"}, depends_on=["a"])
     state = run(profile, repository, *tasks)
-    assert (state.is_failed(), len(api.requests)) == (True, seen)
+    assert (state.is_failed(), len(fake_api.requests)) == (True, seen)
     assert (state.message or "").endswith(words)
 
 
 def test_who_uses_the_result_of_a_skipped_task_is_skipped_with_it(
-    server: Server, api: FakeApi, profile: str, repository: Path
+    server: Server, fake_api: FakeApi, profile: str, repository: Path
 ) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
     first = task("first", {"text": "x"}, only_if="false", output_schema=schema)

@@ -1,13 +1,14 @@
 """A world for runs in this process: a real server, a profile that leads to the scripted API, a repository."""
 
 import json
-import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -20,18 +21,18 @@ from ccs.blocks.profile import Profile
 from ccs.flows.job import job as flow
 from ccs.flows.spec.names import limit_variable
 from tests.fakes.anthropic import FakeApi, marker
-from tests.worlds.claude import bundled_claude
 from tests.worlds.node import ENDED, PATIENCE, until
 from tests.worlds.server import client
 
 KEY = "sk-ant-api03-Zq9Kd8Xw2Pm5Ra7Lt4Vb6"
+KEY_ON_THE_NODE = Variable(source=Source.ENV, value="KEY_ON_THE_NODE")
 
 
 class Server:
     """What the tests read back over the API, as the UI would."""
 
-    def __init__(self, url: str) -> None:
-        self.http = client(url)
+    def __init__(self, http: httpx.Client) -> None:
+        self.http = http
 
     def post(self, path: str, **body: Any) -> Any:
         return self.http.post(path, json=body).raise_for_status().json()
@@ -71,58 +72,23 @@ def run_id(state: State[Any]) -> str:
     return str(state.state_details.flow_run_id)
 
 
-@pytest.fixture(scope="module")
-def server(server_url: str) -> Iterator[Server]:
-    with temporary_settings({PREFECT_API_URL: server_url}):
-        server = Server(server_url)
-        yield server
-        server.http.close()
+@contextmanager
+def connected(url: str) -> Iterator[Server]:
+    """The server at this address, which is Prefect's meanwhile."""
+    with temporary_settings({PREFECT_API_URL: url}), closing(client(url)) as http:
+        yield Server(http)
 
 
-@pytest.fixture(scope="module")
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as api:
-        yield api
-
-
-@pytest.fixture
-def profile(server: Server, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A profile that leads to the scripted API, its key read from the node's environment."""
-    monkeypatch.setenv("KEY_ON_THE_NODE", KEY)
-    monkeypatch.setenv("CCS_CLAUDE", str(bundled_claude()))
-    Profile(
-        variables={
-            "ANTHROPIC_BASE_URL": Variable(source=Source.STATIC, value=api.url),
-            "ANTHROPIC_API_KEY": Variable(source=Source.ENV, value="KEY_ON_THE_NODE"),
-            "CLAUDE_CODE_MAX_RETRIES": Variable(source=Source.STATIC, value="0"),
-        }
-    ).save("scripted", overwrite=True)
-    return "scripted"
-
-
-@pytest.fixture
-def subscription(server: Server, api: FakeApi, profile: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A profile of its own that logs in as a subscriber, to whom the API tells when a usage limit ends."""
-    name = f"subscription-{uuid4().hex[:8]}"
-    values = {"ANTHROPIC_BASE_URL": api.url, "CLAUDE_CODE_MAX_RETRIES": "0", "CLAUDE_CODE_OAUTH_TOKEN": KEY}
-    Profile(variables={n: Variable(source=Source.STATIC, value=v) for n, v in values.items()}).save(name)
+def save_profile(name: str, api: FakeApi, **login: Variable) -> str:
+    """Save a profile that leads to the scripted API and logs in like this; its name."""
+    leads = {"ANTHROPIC_BASE_URL": static(api.url), "CLAUDE_CODE_MAX_RETRIES": static("0")}
+    Profile(variables={**leads, **login}).save(name, overwrite=True)
     return name
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    path = tmp_path / "a repository"
-    path.mkdir()
-    git(path, "init", "-q")
-    (path / "README").write_text("a repository\n")
-    git(path, "add", ".")
-    git(path, "commit", "-q", "-m", "first")
-    return path
-
-
-def git(directory: Path, *arguments: str) -> str:
-    """What git answers."""
-    return subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True, text=True).stdout.strip()
+def static(value: str) -> Variable:
+    """A variable of a profile that is what it says."""
+    return Variable(source=Source.STATIC, value=value)
 
 
 def limited(resets_in: float = 3600, window: str = "five_hour", **fields: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def git(place: Path, *arguments: str, ok: bool = True, **env: str) -> str:
     return done.stdout.strip("\n")
 
 
-def repository(place: Path, **files: str) -> Path:
+def a_repository(place: Path, **files: str) -> Path:
     """A repository with a first commit on main."""
     place.mkdir(parents=True, exist_ok=True)
     git(place, "init", "-q", "-b", "main")
@@ -29,10 +29,10 @@ def repository(place: Path, **files: str) -> Path:
 
 def furnished(place: Path) -> Path:
     """A repository with a file of each kind: texts, a program, a link, one in a folder, and a rule what to ignore."""
-    repository(place, **{"a.txt": "one\n", "b.txt": "b\n", "dir/c.txt": "c\n", ".gitignore": "*.log\n"})
+    a_repository(place, **{"a.txt": "one\n", "b.txt": "b\n", "dir/c.txt": "c\n", ".gitignore": "*.log\n"})
     (place / "tool.sh").write_text("#!/bin/sh\n")
     (place / "link").symlink_to("a.txt")
-    commit(place, "second")
+    commit_by_hand(place, "second")
     return place
 
 
@@ -49,7 +49,7 @@ def write(place: Path, **files: str) -> None:
         path.write_text(text)
 
 
-def commit(place: Path, message: str = "more", **files: str) -> str:
+def commit_by_hand(place: Path, message: str = "more", **files: str) -> str:
     """Write files and commit everything; the commit."""
     write(place, **files)
     git(place, "add", "-A")

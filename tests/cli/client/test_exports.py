@@ -12,11 +12,6 @@ from tests.fakes import legacy_data as old
 from tests.worlds.cli import Cli, Said
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(tmp_path_factory.mktemp("ccs"))}).provisioned()
-
-
 @pytest.fixture
 def name() -> str:
     return f"job-{uuid4().hex[:8]}"

@@ -25,11 +25,6 @@ def api(server_url: str) -> Iterator[Api]:
     api.close()
 
 
-@pytest.fixture
-def ccs(server_url: str) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url}).provisioned()
-
-
 def test_changes_of_different_kinds_at_once_all_arrive(ccs: Cli) -> None:
     ccs.ok("jobs", "create", "--name", "mixed")
     for name in ("a", "b"):

@@ -9,11 +9,6 @@ import pytest
 from tests.worlds.cli import Cli, Said
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(tmp_path_factory.mktemp("ccs"))}).provisioned()
-
-
 def job_of(ccs: Cli, *tasks: str, **options: str) -> str:
     """The name of a new job with these tasks."""
     name = f"job-{uuid4().hex[:8]}"

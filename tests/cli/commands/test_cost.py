@@ -24,11 +24,6 @@ Leave = Callable[..., str]
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url}).provisioned()
-
-
 @pytest.fixture
 def job() -> str:
     return f"Job {uuid4().hex[:12]}"

@@ -19,13 +19,8 @@ from tests.worlds.cli import Cli
 from tests.worlds.runs import live_node
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url}).provisioned()
-
-
 @pytest.fixture
-def claude(tmp_path: Path) -> str:
+def program(tmp_path: Path) -> str:
     program = tmp_path / "claude"
     program.write_text("#!/bin/sh\necho '2.1.7 (Claude Code)'\n")
     program.chmod(0o755)
@@ -52,11 +47,11 @@ def found(data: Json, is_node: bool = True, **node: str) -> list[Finding]:
     return list(credentials.check("p", data, node, is_node, logged_in=False))
 
 
-def test_a_healthy_world_is_ok_in_every_point(ccs: Cli, claude: str) -> None:
+def test_a_healthy_world_is_ok_in_every_point(ccs: Cli, program: str) -> None:
     pool = f"pool-{uuid4().hex[:8]}"
     ccs.ask("POST", "/work_pools/", {"name": pool, "type": "process"})
     live_node(ccs, pool=pool)
-    code, checks = checked(ccs, "--pool", pool, CCS_CLAUDE=claude)
+    code, checks = checked(ccs, "--pool", pool, CCS_CLAUDE=program)
     assert code == 0, checks
     names = ("server", "auth", "version", "clock", "profile-type", "pool", "node", "lost-runs", "claude", "git", "disk")
     assert {n: checks[n]["level"] for n in names} == dict.fromkeys(names, "OK")
@@ -122,10 +117,10 @@ def test_root_is_warned_of_tasks_that_claude_would_refuse(ccs: Cli) -> None:
     assert "you are root" in checked(ccs)[1]["root"]["what"]
 
 
-def test_claude_is_found_where_a_node_would_find_it(claude: str, tmp_path: Path) -> None:
+def test_claude_is_found_where_a_node_would_find_it(program: str, tmp_path: Path) -> None:
     place = tmp_path / ".bun" / "bin"
     place.mkdir(parents=True)
-    Path(claude).rename(place / "claude")
+    Path(program).rename(place / "claude")
     settings = Settings({"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "CCS_HOME": str(tmp_path)})
     assert machine.claude(settings) == str(place / "claude")
 

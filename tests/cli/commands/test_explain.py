@@ -12,11 +12,6 @@ from tests.worlds.cli import Cli
 from tests.worlds.runs import ended, live_node, state
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url}).provisioned()
-
-
 @pytest.fixture
 def pool(ccs: Cli) -> str:
     name = f"pool-{uuid4().hex[:8]}"

@@ -10,11 +10,6 @@ import pytest
 from tests.worlds.cli import CCS, Cli
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(tmp_path_factory.mktemp("ccs"))}).provisioned()
-
-
 def made(ccs: Cli, name: str, *options: str) -> Any:
     return ccs.ok("jobs", "create", "--name", name, *options).json
 

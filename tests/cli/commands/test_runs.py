@@ -17,11 +17,6 @@ from tests.worlds.cli import Cli
 from tests.worlds.runs import ended, newest, state
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url}).provisioned()
-
-
 @pytest.fixture
 def job(ccs: Cli) -> str:
     name = f"job-{uuid4().hex[:12]}"

@@ -14,7 +14,7 @@ from tests.worlds.runs import ended, live_node, state
 
 
 @pytest.fixture(scope="module")
-def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+def cli(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
     home = tmp_path_factory.mktemp("ccs-home")
     made = Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(home)}).provisioned()
     assert made.ask("POST", "/work_pools/", {"name": "overview", "type": "process"}).status_code == 201
@@ -27,75 +27,75 @@ HOUR = (datetime.now(ZoneInfo("Europe/Amsterdam")).hour + 12) % 24
 
 
 @pytest.fixture(scope="module")
-def job(ccs: Cli) -> str:
+def job(cli: Cli) -> str:
     name = f"job-{uuid4().hex[:12]}"
-    ccs.ok("jobs", "create", "--name", name, "--cron", f"0 {HOUR} * * *", "--timezone", "Europe/Amsterdam")
-    ccs.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
+    cli.ok("jobs", "create", "--name", name, "--cron", f"0 {HOUR} * * *", "--timezone", "Europe/Amsterdam")
+    cli.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
     return name
 
 
 @pytest.fixture(scope="module")
-def run(ccs: Cli, job: str) -> str:
-    identity = str(ccs.ok("jobs", "run", job).json["id"])
-    state(ccs, identity, "RUNNING")
-    ended(ccs, identity, "COMPLETED")
-    folder = Path(ccs.env["CCS_HOME"]) / "runs" / identity
+def run(cli: Cli, job: str) -> str:
+    identity = str(cli.ok("jobs", "run", job).json["id"])
+    state(cli, identity, "RUNNING")
+    ended(cli, identity, "COMPLETED")
+    folder = Path(cli.env["CCS_HOME"]) / "runs" / identity
     folder.mkdir(parents=True)
     (folder / "one-5e55.jsonl").write_text('{"type":"system"}\n{"type":"result"}\n')
     return identity
 
 
 @pytest.fixture(scope="module")
-def profile(ccs: Cli) -> str:
+def own_profile(cli: Cli) -> str:
     name = f"profile-{uuid4().hex[:8]}"
     variables = ("A=plain-value", "B=env:SET_HERE", "C=env:NOT_HERE", "D_TOKEN=env:SECRET_HERE")
     options = [word for v in variables for word in ("--env", v)]
-    ccs.ok("profiles", "create", name, *options, "--secret", "E", "--unset", "F", stdin="sk-secret-e\n")
+    cli.ok("profiles", "create", name, *options, "--secret", "E", "--unset", "F", stdin="sk-secret-e\n")
     return name
 
 
-def test_the_state_is_everything_in_one_answer(ccs: Cli, job: str, run: str, profile: str) -> None:
-    found = ccs.ok("state").json
+def test_the_state_is_everything_in_one_answer(cli: Cli, job: str, run: str, own_profile: str) -> None:
+    found = cli.ok("state").json
     assert list(found) == ["jobs", "tasks", "profiles", "runs", "nodes"]
     assert job in [j["name"] for j in found["jobs"]]
     assert job in [t["job"] for t in found["tasks"]]
-    assert profile in [p["name"] for p in found["profiles"]]
+    assert own_profile in [p["name"] for p in found["profiles"]]
     assert {r["id"]: r["cost_usd"] for r in found["runs"]}[run] == 0.25
     assert "n1" in [n["name"] for n in found["nodes"]]
-    assert "LATEST RUNS" in ccs.ok("state", "--output", "table").out
+    assert "LATEST RUNS" in cli.ok("state", "--output", "table").out
 
 
-def test_the_scheduler_tells_what_comes_due_first(ccs: Cli, job: str) -> None:
+def test_the_scheduler_tells_what_comes_due_first(cli: Cli, job: str) -> None:
     soon, paused = f"soon-{uuid4().hex[:8]}", f"paused-{uuid4().hex[:8]}"
-    ccs.ok("jobs", "create", "--name", soon, "--every", "1m")
-    ccs.ok("jobs", "create", "--name", paused, "--every", "1m")
-    ccs.ok("jobs", "update", paused, "--pause")
-    rows = ccs.ok("scheduler").json["schedules"]
+    cli.ok("jobs", "create", "--name", soon, "--every", "1m")
+    cli.ok("jobs", "create", "--name", paused, "--every", "1m")
+    cli.ok("jobs", "update", paused, "--pause")
+    rows = cli.ok("scheduler").json["schedules"]
     names = [r["job"] for r in rows]
     assert names.index(soon) < names.index(job) < names.index(paused)
     assert {r["job"]: r["status"] for r in rows}[paused] == "job paused"
     due = next(r for r in rows if r["job"] == job)
     assert f"T{HOUR:02}:00:00+0" in due["next"]
-    assert f"every day at {HOUR:02}:00 (Europe/Amsterdam)" in ccs.ok("scheduler", "--output", "table").out
+    assert f"every day at {HOUR:02}:00 (Europe/Amsterdam)" in cli.ok("scheduler", "--output", "table").out
     for name in (soon, paused):  # their runs would come into lists that other tests compare
-        ccs.ok("jobs", "delete", name, "--force")
+        cli.ok("jobs", "delete", name, "--force")
 
 
-def test_statistics_add_up_by_job(ccs: Cli) -> None:
+def test_statistics_add_up_by_job(cli: Cli) -> None:
     name = f"stats-{uuid4().hex[:8]}"
-    ccs.ok("jobs", "create", "--name", name)
+    cli.ok("jobs", "create", "--name", name)
     for kind, cost in (("COMPLETED", 0.5), ("COMPLETED", 0.25), ("FAILED", 0.125)):
-        ended(ccs, ccs.ok("jobs", "run", name).json["id"], kind, cost_usd=cost)
-    found = ccs.ok("stats", "--job", name, "--since", "1h").json
+        ended(cli, cli.ok("jobs", "run", name).json["id"], kind, cost_usd=cost)
+    found = cli.ok("stats", "--job", name, "--since", "1h").json
     assert (found["runs"], found["cost_usd"], found["turns"]) == (3, 0.875, 9)
     assert found["status"] == {"completed": 2, "failed": 1}
     assert [j["name"] for j in found["jobs"]] == [name]
-    assert "$0.8750" in ccs.ok("stats", "--job", name, "--output", "table").out
-    assert ccs("stats", "--since", "soon").code == 1
+    assert "$0.8750" in cli.ok("stats", "--job", name, "--output", "table").out
+    assert cli("stats", "--since", "soon").code == 1
 
 
-def test_variables_of_a_profile_are_resolved_here_without_showing_a_secret(ccs: Cli, profile: str) -> None:
-    said = ccs.ok("debug", "env", profile, SET_HERE="seen", SECRET_HERE="sk-secret-d")
+def test_variables_of_a_profile_are_resolved_here_without_showing_a_secret(cli: Cli, own_profile: str) -> None:
+    said = cli.ok("debug", "env", own_profile, SET_HERE="seen", SECRET_HERE="sk-secret-d")
     rows = {r["name"]: (r["status"], r["value"]) for r in said.json["variables"]}
     assert rows == {
         "A": ("set", "plain-value"),
@@ -108,42 +108,42 @@ def test_variables_of_a_profile_are_resolved_here_without_showing_a_secret(ccs: 
     assert "sk-secret" not in said.out + said.err
 
 
-def test_the_transcripts_of_a_run_are_found_on_its_machine(ccs: Cli, run: str) -> None:
-    (file,) = ccs.ok("debug", "logs").json["logs"]
+def test_the_transcripts_of_a_run_are_found_on_its_machine(cli: Cli, run: str) -> None:
+    (file,) = cli.ok("debug", "logs").json["logs"]
     assert (file["id"], file["kind"]) == (run, "transcript")
-    name = ccs.ok("runs", "get", run).json["name"]
+    name = cli.ok("runs", "get", run).json["name"]
     for word in (run[:8], name):
-        assert ccs.ok("debug", "log", word).out == '{"type":"system"}\n{"type":"result"}\n'
-    assert ccs.ok("debug", "log", run, "--output", "json").json[0]["lines"][1] == '{"type":"result"}'
+        assert cli.ok("debug", "log", word).out == '{"type":"system"}\n{"type":"result"}\n'
+    assert cli.ok("debug", "log", run, "--output", "json").json[0]["lines"][1] == '{"type":"result"}'
 
 
 @pytest.mark.parametrize("word", ["", "../..", "zzz"])
-def test_what_names_no_run_has_no_transcript(ccs: Cli, run: str, word: str) -> None:
-    said = ccs("debug", "log", word)
+def test_what_names_no_run_has_no_transcript(cli: Cli, run: str, word: str) -> None:
+    said = cli("debug", "log", word)
     assert (said.code, said.out) == (1, "")
 
 
-def test_a_run_of_another_machine_has_no_transcript_here(ccs: Cli, job: str) -> None:
-    identity = ccs.ok("jobs", "run", job).json["id"]
-    said = ccs("debug", "log", identity)
+def test_a_run_of_another_machine_has_no_transcript_here(cli: Cli, job: str) -> None:
+    identity = cli.ok("jobs", "run", job).json["id"]
+    said = cli("debug", "log", identity)
     assert (said.code, "ccs runs logs" in said.err) == (1, True)
-    ccs.ok("runs", "stop", identity)
+    cli.ok("runs", "stop", identity)
 
 
-def test_settings_say_where_they_come_from_without_the_login(ccs: Cli) -> None:
-    said = ccs.ok("debug", "settings", PREFECT_API_AUTH_STRING="user:sk-secret", CCS_POOL="other")
+def test_settings_say_where_they_come_from_without_the_login(cli: Cli) -> None:
+    said = cli.ok("debug", "settings", PREFECT_API_AUTH_STRING="user:sk-secret", CCS_POOL="other")
     assert said.json["api_url_from"] == "PREFECT_API_URL"
     assert (said.json["login"], said.json["pool"]) == ("PREFECT_API_AUTH_STRING", "other")
     assert "sk-secret" not in said.out
 
 
-def test_debug_shows_jobs_tasks_runs_and_what_it_can_show(ccs: Cli, job: str, run: str) -> None:
-    assert len(ccs.ok("debug", "runs", "-n", "1").json["runs"]) == 1
-    assert ccs.ok("debug", "run", run).json["id"] == run
-    assert ccs.ok("debug", "task", f"{job}/one").json["name"] == "one"
-    assert {"settings", "jobs", "logs"} <= set(ccs.ok("debug", "all").json)
-    shown = {o["id"] for o in ccs.ok("debug", "options").json["options"]}
-    listed = ccs.ok("debug", "--help").out.partition("Commands:")[2].splitlines()
+def test_debug_shows_jobs_tasks_runs_and_what_it_can_show(cli: Cli, job: str, run: str) -> None:
+    assert len(cli.ok("debug", "runs", "-n", "1").json["runs"]) == 1
+    assert cli.ok("debug", "run", run).json["id"] == run
+    assert cli.ok("debug", "task", f"{job}/one").json["name"] == "one"
+    assert {"settings", "jobs", "logs"} <= set(cli.ok("debug", "all").json)
+    shown = {o["id"] for o in cli.ok("debug", "options").json["options"]}
+    listed = cli.ok("debug", "--help").out.partition("Commands:")[2].splitlines()
     assert shown == {line.split()[0] for line in listed if line.startswith("  ") and line[2] != " "}
 
 
@@ -157,9 +157,9 @@ READS = (
 
 
 @pytest.mark.parametrize("line", READS)
-def test_every_read_is_written_in_every_form(ccs: Cli, job: str, run: str, profile: str, line: str) -> None:
-    words = [w.replace("JOB", job).replace("RUN", run).replace("PROFILE", profile) for w in line.split()]
-    said = {form: ccs(*words, "--output", form) for form in ("table", "json", "yaml", "ndjson", "ids")}
+def test_every_read_is_written_in_every_form(cli: Cli, job: str, run: str, own_profile: str, line: str) -> None:
+    words = [w.replace("JOB", job).replace("RUN", run).replace("PROFILE", own_profile) for w in line.split()]
+    said = {form: cli(*words, "--output", form) for form in ("table", "json", "yaml", "ndjson", "ids")}
     assert {s.code for s in said.values()} <= ({0, 1} if line == "doctor" else {0}), said
     assert [s.err for s in said.values() if "ccs:" in s.err] == []
     plain = json.loads(said["json"].out)

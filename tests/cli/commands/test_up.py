@@ -17,7 +17,7 @@ from tests.worlds.server import clean_environment, free_port
 
 
 @pytest.fixture
-def ccs(tmp_path: Path) -> Iterator[Cli]:
+def cli(tmp_path: Path) -> Iterator[Cli]:
     proxy = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "intranet"}  # as in a company; it is not for this machine
     env = {**clean_environment(tmp_path), "CCS_HOME": str(tmp_path / "ccs"), "PREFECT_API_URL": "", **proxy}
     cli = Cli(env)
@@ -29,48 +29,48 @@ def state(ccs: Cli, name: str) -> Process:
     return Process.load(Path(ccs.env["CCS_HOME"]) / name)
 
 
-def test_up_starts_everything_twice_is_once_and_down_leaves_nothing(ccs: Cli) -> None:
+def test_up_starts_everything_twice_is_once_and_down_leaves_nothing(cli: Cli) -> None:
     port = str(free_port())
-    first = ccs.process("up", "-d", "--port", port, "--name", "here", "--limit", "2", timeout=300)
+    first = cli.process("up", "-d", "--port", port, "--name", "here", "--limit", "2", timeout=300)
     assert first.code == 0, first
     assert f"ready. UI: http://127.0.0.1:{port}" in first.err
     assert json.loads(first.out)["name"] == "here"
-    profiles = tomllib.loads((Path(ccs.env["PREFECT_HOME"]) / "profiles.toml").read_text())
+    profiles = tomllib.loads((Path(cli.env["PREFECT_HOME"]) / "profiles.toml").read_text())
     assert profiles["profiles"][profiles["active"]]["PREFECT_API_URL"] == f"http://127.0.0.1:{port}/api"
 
-    status = json.loads(ccs.process("status").out)
+    status = json.loads(cli.process("status").out)
     assert (status["pool"]["exists"], status["profile_type"]) == (True, True)
     assert [n["name"] for n in status["nodes"]] == ["here"]
-    assert ccs.process("health").code == 0
-    assert ccs.process("nodes", "list", "--output", "table").out.split()[4] == "here"
+    assert cli.process("health").code == 0
+    assert cli.process("nodes", "list", "--output", "table").out.split()[4] == "here"
 
-    server, node = state(ccs, "server.json"), state(ccs, "node-here.json")
-    second = ccs.process("up", "-d", "--name", "here")
+    server, node = state(cli, "server.json"), state(cli, "node-here.json")
+    second = cli.process("up", "-d", "--name", "here")
     assert second.code == 0, second
     assert second.err.count("runs already") == 2
-    assert (state(ccs, "server.json").pid, state(ccs, "node-here.json").pid) == (server.pid, node.pid)
+    assert (state(cli, "server.json").pid, state(cli, "node-here.json").pid) == (server.pid, node.pid)
 
-    down = ccs.process("down")
+    down = cli.process("down")
     assert down.code == 0, down
     assert not server.alive
     assert not node.alive
-    assert "nothing to stop" in ccs.process("down").err
-    unreachable = ccs.process("jobs", "list")
+    assert "nothing to stop" in cli.process("down").err
+    unreachable = cli.process("jobs", "list")
     assert (unreachable.code, "ccs up -d" in unreachable.err) == (3, True)
 
-    again = ccs.process("up", "-d", timeout=300)  # the same address as before, from the profile
+    again = cli.process("up", "-d", timeout=300)  # the same address as before, from the profile
     assert f"http://127.0.0.1:{port}" in again.err
 
 
-def test_in_the_foreground_an_interrupt_brings_everything_down(ccs: Cli) -> None:
-    child = ccs.start("up", "--port", str(free_port()), "--name", "fore")
+def test_in_the_foreground_an_interrupt_brings_everything_down(cli: Cli) -> None:
+    child = cli.start("up", "--port", str(free_port()), "--name", "fore")
     assert child.stderr
     said = ""
     while "Ctrl-C stops it" not in said:
         line = child.stderr.readline()
         assert line, said
         said += line
-    server, node = state(ccs, "server.json"), state(ccs, "node-fore.json")
+    server, node = state(cli, "server.json"), state(cli, "node-fore.json")
     assert server.alive
     assert node.alive
     child.send_signal(signal.SIGINT)
@@ -81,37 +81,37 @@ def test_in_the_foreground_an_interrupt_brings_everything_down(ccs: Cli) -> None
     assert not node.alive
 
 
-def test_where_a_server_is_configured_only_a_node_is_started(ccs: Cli, server_url: str) -> None:
-    up = ccs.process("up", "-d", "--name", "guest", PREFECT_API_URL=server_url, timeout=300)
+def test_where_a_server_is_configured_only_a_node_is_started(cli: Cli, server_url: str) -> None:
+    up = cli.process("up", "-d", "--name", "guest", PREFECT_API_URL=server_url, timeout=300)
     assert up.code == 0, up
-    assert not state(ccs, "server.json").alive
-    assert state(ccs, "node-guest.json").alive
-    assert not (Path(ccs.env["PREFECT_HOME"]) / "profiles.toml").exists()
-    refused = ccs.process("up", "-d", "--port", "4321", PREFECT_API_URL=server_url)
+    assert not state(cli, "server.json").alive
+    assert state(cli, "node-guest.json").alive
+    assert not (Path(cli.env["PREFECT_HOME"]) / "profiles.toml").exists()
+    refused = cli.process("up", "-d", "--port", "4321", PREFECT_API_URL=server_url)
     assert (refused.code, "--port" in refused.err) == (1, True)
-    assert ccs.process("down", PREFECT_API_URL=server_url).code == 0
+    assert cli.process("down", PREFECT_API_URL=server_url).code == 0
 
 
 @pytest.mark.parametrize("name", ["a/b", "50%", "x" * 300, " "])
-def test_a_name_that_no_node_can_have_is_refused(ccs: Cli, server_url: str, name: str) -> None:
-    said = ccs.process("up", "-d", "--name", name, PREFECT_API_URL=server_url)
+def test_a_name_that_no_node_can_have_is_refused(cli: Cli, server_url: str, name: str) -> None:
+    said = cli.process("up", "-d", "--name", name, PREFECT_API_URL=server_url)
     assert (said.code, "is not a name for a node" in said.err) == (1, True), said
 
 
-def test_a_home_that_cannot_be_used_is_one_sentence(ccs: Cli) -> None:
-    said = ccs.process("up", "-d", CCS_HOME="/dev/null")
+def test_a_home_that_cannot_be_used_is_one_sentence(cli: Cli) -> None:
+    said = cli.process("up", "-d", CCS_HOME="/dev/null")
     assert (said.code, "/dev/null cannot be used" in said.err) == (1, True), said
 
 
-def test_a_configured_server_that_is_down_is_not_replaced(ccs: Cli) -> None:
-    said = ccs.process("up", "-d", PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
+def test_a_configured_server_that_is_down_is_not_replaced(cli: Cli) -> None:
+    said = cli.process("up", "-d", PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
     assert said.code == 3
-    assert not state(ccs, "server.json").alive
+    assert not state(cli, "server.json").alive
 
 
-def test_a_claude_that_is_no_program_is_refused(ccs: Cli, server_url: str, tmp_path: Path) -> None:
+def test_a_claude_that_is_no_program_is_refused(cli: Cli, server_url: str, tmp_path: Path) -> None:
     (tmp_path / "claude").write_text("no program")
-    said = ccs.process("up", "-d", "--claude", str(tmp_path / "claude"), PREFECT_API_URL=server_url)
+    said = cli.process("up", "-d", "--claude", str(tmp_path / "claude"), PREFECT_API_URL=server_url)
     assert (said.code, "not an executable file" in said.err) == (1, True)
 
 
@@ -124,14 +124,14 @@ def sleeper() -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def test_another_process_with_the_pid_of_ours_is_left_alone(
-    ccs: Cli, tmp_path: Path, sleeper: "subprocess.Popen[bytes]"
+    cli: Cli, tmp_path: Path, sleeper: "subprocess.Popen[bytes]"
 ) -> None:
-    home = Path(ccs.env["CCS_HOME"])
+    home = Path(cli.env["CCS_HOME"])
     home.mkdir(exist_ok=True)
     stale = {"pid": sleeper.pid, "born": "1", "facts": {"url": "http://127.0.0.1:4200/api", "name": "old"}}
     for name in ("server.json", "node-old.json"):
         (home / name).write_text(json.dumps(stale))
-    assert "nothing to stop" in ccs.process("down", "--now").err
+    assert "nothing to stop" in cli.process("down", "--now").err
     assert sleeper.poll() is None
 
 

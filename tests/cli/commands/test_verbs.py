@@ -9,11 +9,6 @@ from tests.worlds.cli import Cli
 from tests.worlds.runs import table
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(tmp_path_factory.mktemp("ccs"))}).provisioned()
-
-
 @pytest.fixture
 def name() -> str:
     return f"verbs-{uuid4().hex[:8]}"

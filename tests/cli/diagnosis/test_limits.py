@@ -15,11 +15,6 @@ from tests.worlds.runs import ended, live_node, newest, state, table
 MESSAGE = "usage limit of profile 'x' until then"
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(tmp_path_factory.mktemp("ccs"))}).provisioned()
-
-
 @pytest.fixture
 def job(ccs: Cli, tmp_path: Path) -> str:
     """A job with a profile and a pool of its own; both are named like it."""

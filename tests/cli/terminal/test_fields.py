@@ -17,11 +17,6 @@ from tests.worlds.cli import Cli
 SCHEMA: Any = {"type": "object", "properties": {"found": {"type": "integer"}}}
 
 
-@pytest.fixture(scope="module")
-def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return Cli({"PREFECT_API_URL": server_url, "CCS_HOME": str(tmp_path_factory.mktemp("ccs"))}).provisioned()
-
-
 @pytest.fixture
 def job(ccs: Cli) -> str:
     """The name of a job with the task `first`."""

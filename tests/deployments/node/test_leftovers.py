@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from ccs.blocks.env import Source, Variable
-from ccs.blocks.profile import Profile
 from ccs.cli.client import editing
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
@@ -21,23 +19,19 @@ from tests.worlds.claude import bundled_claude
 from tests.worlds.cli import Cli
 from tests.worlds.flow import (
     KEY,
+    KEY_ON_THE_NODE,
     Server,
-    api,
     does,
-    git,
     limit_ends,
     limited,
-    profile,
-    repository,
     run,
-    server,
-    subscription,
+    save_profile,
+    static,
     task,
     waits,
 )
+from tests.worlds.git import git
 from tests.worlds.node import Node, World, until
-
-__all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 KEPT = ("verdict", "session_id", "commit", "output", "transcript")
@@ -54,10 +48,7 @@ class Night:
 
     def profile(self, name: str) -> None:
         """Make a profile of this name that leads to the scripted API."""
-        values = {"ANTHROPIC_BASE_URL": self.api.url, "CLAUDE_CODE_MAX_RETRIES": "0", "IS_SANDBOX": "1"}
-        variables = {name: Variable(source=Source.STATIC, value=value) for name, value in values.items()}
-        key = Variable(source=Source.ENV, value="KEY_ON_THE_NODE")
-        Profile(variables={**variables, "ANTHROPIC_API_KEY": key}).save(name, overwrite=True)
+        save_profile(name, self.api, IS_SANDBOX=static("1"), ANTHROPIC_API_KEY=KEY_ON_THE_NODE)
 
     def starts(self, name: str, place: Path, *tasks: dict[str, Any], **fields: Any) -> str:
         """Start a run of a new job; its id."""
@@ -89,12 +80,12 @@ class Night:
 
 
 @pytest.fixture(scope="module")
-def night(server: Server, api: FakeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+def night(server: Server, fake_api: FakeApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     url = str(server.http.base_url).rstrip("/")
     with closing(World(url, tmp_path_factory.mktemp("night"))) as world:
         world.env |= {"CCS_CLAUDE": bundled_claude(), "KEY_ON_THE_NODE": KEY}
         with world.node("n", "--limit", "4") as node:
-            yield Night(world, node, Cli({"PREFECT_API_URL": url}), api)
+            yield Night(world, node, Cli({"PREFECT_API_URL": url}), fake_api)
 
 
 def test_a_run_whose_process_is_killed_leaves_nothing_and_goes_on_where_it_was(night: Night, repository: Path) -> None:

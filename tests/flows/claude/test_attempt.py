@@ -10,9 +10,7 @@ import pytest
 from ccs.flows.claude.events import Answered, ApiRetry, Event, Finished, Init, Said, ToolCall, ToolResult
 from ccs.flows.spec.verdict import Reason
 from tests.fakes.anthropic import FakeApi, marker
-from tests.worlds.claude import KEY, PATIENCE, Bench, api, bench, processes_with
-
-__all__ = ["api", "bench"]  # fixtures
+from tests.worlds.claude import KEY, PATIENCE, Bench, processes_with
 
 OAUTH = {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-made-up-0123456789"}
 REJECTED = {
@@ -26,8 +24,8 @@ def always(**step: Any) -> str:
     return marker({**step, "times": -1})
 
 
-def test_an_answer_is_a_success_with_its_figures(bench: Bench) -> None:
-    report = bench.run("say it " + marker({"text": "It is said."}))
+def test_an_answer_is_a_success_with_its_figures(claude: Bench) -> None:
+    report = claude.run("say it " + marker({"text": "It is said."}))
     assert (report.verdict.reason, report.text, report.returncode) == (Reason.OK, "It is said.", 0)
     assert report.models == ("claude-sonnet-5-5",)
     assert report.claude_version.startswith("2.")
@@ -37,14 +35,14 @@ def test_an_answer_is_a_success_with_its_figures(bench: Bench) -> None:
     assert not report.usage.is_partial
     assert 0 < report.duration_seconds < 60
     assert (report.survivors_killed, report.warnings, report.stderr) == (0, (), None)
-    assert isinstance(bench.events[0], Init)
-    assert bench.events[1:3] == [Answered("claude-sonnet-5-5"), Said("It is said.")]
+    assert isinstance(claude.events[0], Init)
+    assert claude.events[1:3] == [Answered("claude-sonnet-5-5"), Said("It is said.")]
     assert report.progress == 1
-    assert isinstance(bench.events[-1], Finished)
+    assert isinstance(claude.events[-1], Finished)
 
 
-def test_the_transcript_holds_every_line_and_is_private(bench: Bench) -> None:
-    report = bench.run("hi")
+def test_the_transcript_holds_every_line_and_is_private(claude: Bench) -> None:
+    report = claude.run("hi")
     assert report.transcript is not None
     lines = report.transcript.read_bytes().splitlines()
     assert len(lines) == report.lines
@@ -53,28 +51,32 @@ def test_the_transcript_holds_every_line_and_is_private(bench: Bench) -> None:
     assert report.transcript.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_tools_edit_files_in_the_working_directory(bench: Bench) -> None:
-    (bench.cwd / "old.txt").write_text("before")
+def test_tools_edit_files_in_the_working_directory(claude: Bench) -> None:
+    (claude.cwd / "old.txt").write_text("before")
     steps: list[dict[str, Any]] = [
-        {"tool": "Read", "input": {"file_path": str(bench.cwd / "old.txt")}},
+        {"tool": "Read", "input": {"file_path": str(claude.cwd / "old.txt")}},
         {
             "text": "Now the work.",
             "tools": [
                 {"name": "Bash", "input": {"command": "pwd > where.txt"}},
                 {
                     "name": "Edit",
-                    "input": {"file_path": str(bench.cwd / "old.txt"), "old_string": "before", "new_string": "after"},
+                    "input": {
+                        "file_path": str(claude.cwd / "old.txt"),
+                        "old_string": "before",
+                        "new_string": "after",
+                    },
                 },
             ],
         },
         {"text": "done"},
     ]
-    report = bench.run("work " + marker(*steps))
+    report = claude.run("work " + marker(*steps))
     assert report.verdict.ok
-    assert (bench.cwd / "where.txt").read_text().strip() == str(bench.cwd)
-    assert (bench.cwd / "old.txt").read_text() == "after"
-    assert ToolCall("Bash", "pwd > where.txt") in bench.events
-    assert [event for event in bench.events if isinstance(event, ToolResult) and not event.is_error]
+    assert (claude.cwd / "where.txt").read_text().strip() == str(claude.cwd)
+    assert (claude.cwd / "old.txt").read_text() == "after"
+    assert ToolCall("Bash", "pwd > where.txt") in claude.events
+    assert [event for event in claude.events if isinstance(event, ToolResult) and not event.is_error]
 
 
 @pytest.mark.parametrize(
@@ -109,35 +111,35 @@ def test_tools_edit_files_in_the_working_directory(bench: Bench) -> None:
     ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else None,
 )
 def test_every_failure_of_the_api_has_its_reason(
-    bench: Bench, step: dict[str, Any], reason: Reason, transient: bool, words: str
+    claude: Bench, step: dict[str, Any], reason: Reason, transient: bool, words: str
 ) -> None:
-    report = bench.run("work " + always(**step))
+    report = claude.run("work " + always(**step))
     assert (report.verdict.reason, report.verdict.is_transient) == (reason, transient)
     assert words in report.verdict.detail
 
 
-def test_a_failure_after_work_is_still_a_failure(bench: Bench) -> None:
+def test_a_failure_after_work_is_still_a_failure(claude: Bench) -> None:
     work = {"tool": "Bash", "input": {"command": "touch done.txt"}}
-    report = bench.run("work " + marker(work, {"status": 500, "times": -1}))
+    report = claude.run("work " + marker(work, {"status": 500, "times": -1}))
     assert report.verdict.reason is Reason.API_ERROR
-    assert (bench.cwd / "done.txt").exists()
+    assert (claude.cwd / "done.txt").exists()
     assert report.usage.input_tokens == 100
 
 
-def test_a_failure_that_claude_gets_over_is_none(bench: Bench) -> None:
-    report = bench.run("work " + marker({"status": 529}, {"text": "fine"}), values={"CLAUDE_CODE_MAX_RETRIES": "1"})
+def test_a_failure_that_claude_gets_over_is_none(claude: Bench) -> None:
+    report = claude.run("work " + marker({"status": 529}, {"text": "fine"}), values={"CLAUDE_CODE_MAX_RETRIES": "1"})
     assert report.verdict.ok
-    assert [event.status for event in bench.events if isinstance(event, ApiRetry)] == [529]
+    assert [event.status for event in claude.events if isinstance(event, ApiRetry)] == [529]
 
 
-def test_a_login_that_is_refused_twice_is_not_tried_for_minutes(bench: Bench, api: FakeApi) -> None:
-    api.reset()
-    report = bench.run("hi " + always(status=401), values={"CLAUDE_CODE_MAX_RETRIES": "10"})
+def test_a_login_that_is_refused_twice_is_not_tried_for_minutes(claude: Bench, fake_api: FakeApi) -> None:
+    fake_api.reset()
+    report = claude.run("hi " + always(status=401), values={"CLAUDE_CODE_MAX_RETRIES": "10"})
     assert not report.usage.is_partial  # nothing was let in, so nothing was spent
     assert (report.verdict.reason, report.verdict.is_transient, report.progress) == (Reason.AUTH, False, 0)
     assert "refused the key or token twice in a row: put a valid key" in report.verdict.detail
-    assert len([event for event in bench.events if isinstance(event, ApiRetry)]) == 2
-    assert not [event for event in bench.events if isinstance(event, Answered)]
+    assert len([event for event in claude.events if isinstance(event, ApiRetry)]) == 2
+    assert not [event for event in claude.events if isinstance(event, Answered)]
     assert processes_with(report.session_id) == set()
 
 
@@ -145,35 +147,35 @@ def test_a_login_that_is_refused_twice_is_not_tried_for_minutes(bench: Bench, ap
     "failures",
     [[{"status": 401}], [{"status": 401}, {"status": 529}, {"status": 401}], [{"status": 500}, {"status": 503}]],
 )
-def test_a_hiccup_is_left_to_the_patience_of_claude(bench: Bench, failures: list[dict[str, Any]]) -> None:
-    report = bench.run("hi " + marker(*failures, {"text": "fine"}), values={"CLAUDE_CODE_MAX_RETRIES": "10"})
+def test_a_hiccup_is_left_to_the_patience_of_claude(claude: Bench, failures: list[dict[str, Any]]) -> None:
+    report = claude.run("hi " + marker(*failures, {"text": "fine"}), values={"CLAUDE_CODE_MAX_RETRIES": "10"})
     assert (report.verdict.reason, report.text) == (Reason.OK, "fine")
-    told = [type(event) for event in bench.events if isinstance(event, ApiRetry | Answered)]
+    told = [type(event) for event in claude.events if isinstance(event, ApiRetry | Answered)]
     assert told == [ApiRetry] * len(failures) + [Answered]
 
 
-def test_refused_logins_of_different_requests_are_not_in_a_row(bench: Bench) -> None:
+def test_refused_logins_of_different_requests_are_not_in_a_row(claude: Bench) -> None:
     refused: dict[str, Any] = {"status": 401}
     work = {"tool": "Bash", "input": {"command": "echo hi"}}
     prompt = "hi " + marker(refused, work, refused, work, refused, {"text": "fine"})
-    assert bench.run(prompt, values={"CLAUDE_CODE_MAX_RETRIES": "10"}).verdict.ok
+    assert claude.run(prompt, values={"CLAUDE_CODE_MAX_RETRIES": "10"}).verdict.ok
 
 
-def test_without_a_login_the_reason_is_auth(bench: Bench) -> None:
-    report = bench.run("hi", values={"ANTHROPIC_API_KEY": ""})
+def test_without_a_login_the_reason_is_auth(claude: Bench) -> None:
+    report = claude.run("hi", values={"ANTHROPIC_API_KEY": ""})
     assert report.verdict.reason is Reason.AUTH
     assert "Not logged in" in report.verdict.detail
 
 
-def test_a_usage_limit_says_when_it_ends(bench: Bench) -> None:
-    report = bench.run("hi " + always(status=429, headers=REJECTED), values=OAUTH)
+def test_a_usage_limit_says_when_it_ends(claude: Bench) -> None:
+    report = claude.run("hi " + always(status=429, headers=REJECTED), values=OAUTH)
     assert (report.verdict.reason, report.resets_at) == (Reason.USAGE_LIMIT, 1900000000)
 
 
-def test_a_limit_on_requests_is_none_on_usage_though_it_comes_with_a_reset(bench: Bench) -> None:
+def test_a_limit_on_requests_is_none_on_usage_though_it_comes_with_a_reset(claude: Bench) -> None:
     told = {name: value for name, value in REJECTED.items() if not name.endswith("-claim")}
     told["anthropic-ratelimit-unified-status"] = "allowed"
-    report = bench.run("hi " + always(status=429, headers=told), values=OAUTH)
+    report = claude.run("hi " + always(status=429, headers=told), values=OAUTH)
     assert (report.verdict.reason, report.verdict.is_transient, report.resets_at) == (Reason.USAGE_LIMIT, True, None)
     assert "not your usage limit" in report.verdict.detail
 
@@ -181,29 +183,29 @@ def test_a_limit_on_requests_is_none_on_usage_though_it_comes_with_a_reset(bench
 @pytest.mark.parametrize(
     ("window", "limits_model"), [("five_hour", False), ("seven_day", False), ("seven_day_opus", True)]
 )
-def test_a_limit_of_one_model_is_told_from_one_of_all(bench: Bench, window: str, limits_model: bool) -> None:
+def test_a_limit_of_one_model_is_told_from_one_of_all(claude: Bench, window: str, limits_model: bool) -> None:
     headers = {**REJECTED, "anthropic-ratelimit-unified-representative-claim": window}
-    report = bench.run("hi " + always(status=429, headers=headers), values=OAUTH)
+    report = claude.run("hi " + always(status=429, headers=headers), values=OAUTH)
     assert (report.verdict.reason, report.resets_at) == (Reason.USAGE_LIMIT, 1900000000)
     assert report.limits_model == limits_model
 
 
-def test_a_limit_that_was_lifted_by_paying_is_none(bench: Bench) -> None:
+def test_a_limit_that_was_lifted_by_paying_is_none(claude: Bench) -> None:
     headers = {**REJECTED, "anthropic-ratelimit-unified-overage-status": "allowed"}
-    report = bench.run("hi " + marker({"text": "paid", "headers": headers}), values=OAUTH)
+    report = claude.run("hi " + marker({"text": "paid", "headers": headers}), values=OAUTH)
     assert (report.verdict.ok, report.resets_at) == (True, None)
 
 
-def test_a_limit_without_an_end_says_so(bench: Bench) -> None:
-    report = bench.run("hi " + always(status=429))
+def test_a_limit_without_an_end_says_so(claude: Bench) -> None:
+    report = claude.run("hi " + always(status=429))
     assert (report.verdict.reason, report.resets_at) == (Reason.USAGE_LIMIT, None)
     assert "the API did not say when the limit ends" in report.verdict.detail
 
 
-def test_turns_and_budget_are_limits_of_their_own(bench: Bench) -> None:
+def test_turns_and_budget_are_limits_of_their_own(claude: Bench) -> None:
     forever = "work " + always(tool="Bash", input={"command": "echo again"})
-    assert bench.run(forever, max_turns=1).verdict.reason is Reason.MAX_TURNS
-    report = bench.run(forever, budget_usd=0.0005)
+    assert claude.run(forever, max_turns=1).verdict.reason is Reason.MAX_TURNS
+    report = claude.run(forever, budget_usd=0.0005)
     assert report.verdict.reason is Reason.BUDGET
     assert report.usage.cost_usd >= 0.0005
 
@@ -212,26 +214,26 @@ WRITE = marker({"tool": "Write", "input": {"file_path": "x.txt", "content": "x"}
 
 
 @pytest.mark.parametrize("mode", ["default", "dontAsk", "plan"])
-def test_a_denied_tool_fails_the_attempt_and_is_named(bench: Bench, mode: str) -> None:
-    report = bench.run("write " + WRITE, permission_mode=mode)
+def test_a_denied_tool_fails_the_attempt_and_is_named(claude: Bench, mode: str) -> None:
+    report = claude.run("write " + WRITE, permission_mode=mode)
     assert report.verdict.reason is Reason.PERMISSION_DENIED
-    assert f"Write ({bench.cwd}/x.txt)" in report.verdict.detail
+    assert f"Write ({claude.cwd}/x.txt)" in report.verdict.detail
     assert [denial.tool for denial in report.denials] == ["Write"]
 
 
-def test_a_denied_tool_may_be_only_a_warning(bench: Bench) -> None:
-    report = bench.run("write " + WRITE, permission_mode="dontAsk", on_denied="warn")
+def test_a_denied_tool_may_be_only_a_warning(claude: Bench) -> None:
+    report = claude.run("write " + WRITE, permission_mode="dontAsk", on_denied="warn")
     assert report.verdict.ok
     assert report.warnings == ("1 tool calls were not permitted",)
 
 
-def test_rules_allow_and_forbid_tools(bench: Bench) -> None:
+def test_rules_allow_and_forbid_tools(claude: Bench) -> None:
     steps: list[dict[str, Any]] = [{"tool": "Bash", "input": {"command": "touch a && mkdir b"}}, {"text": "done"}]
     rules = ("Bash(touch *)", "Bash(mkdir *)")
-    assert bench.run("do " + marker(*steps), permission_mode="dontAsk", allowed_tools=rules).verdict.ok
-    assert (bench.cwd / "b").is_dir()
-    bench.run("do " + marker({**steps[0], "input": {"command": "touch c"}}, {"text": "x"}), disallowed_tools=("Bash",))
-    assert not (bench.cwd / "c").exists()
+    assert claude.run("do " + marker(*steps), permission_mode="dontAsk", allowed_tools=rules).verdict.ok
+    assert (claude.cwd / "b").is_dir()
+    claude.run("do " + marker({**steps[0], "input": {"command": "touch c"}}, {"text": "x"}), disallowed_tools=("Bash",))
+    assert not (claude.cwd / "c").exists()
 
 
 @pytest.mark.parametrize(
@@ -246,52 +248,52 @@ def test_rules_allow_and_forbid_tools(bench: Bench) -> None:
         "API Error: 401 · Please run /login",
     ],
 )
-def test_any_text_is_a_prompt_and_reaches_the_model(bench: Bench, api: FakeApi, text: str) -> None:
-    api.reset()
-    report = bench.run(text + " " + marker({"text": "I heard: {{last}}"}))
+def test_any_text_is_a_prompt_and_reaches_the_model(claude: Bench, fake_api: FakeApi, text: str) -> None:
+    fake_api.reset()
+    report = claude.run(text + " " + marker({"text": "I heard: {{last}}"}))
     assert report.verdict.ok
     heard = report.text.removeprefix("I heard: ").lstrip()
     assert heard.startswith(text.replace("\0", "").split("\0")[0].strip()[:5])
     assert "\0" not in report.text
 
 
-def test_a_prompt_may_have_five_megabytes(bench: Bench) -> None:
-    report = bench.run("x" * 5_000_000)
+def test_a_prompt_may_have_five_megabytes(claude: Bench) -> None:
+    report = claude.run("x" * 5_000_000)
     assert report.verdict.reason in (Reason.OK, Reason.API_ERROR)  # claude may find it too long, but gets it
     assert report.lines > 1
 
 
-def test_floods_pass_whole(bench: Bench) -> None:
-    report = bench.run("much " + marker({"text_bytes": 5_000_000}))
+def test_floods_pass_whole(claude: Bench) -> None:
+    report = claude.run("much " + marker({"text_bytes": 5_000_000}))
     assert report.verdict.ok
     assert len(report.text) == 5_000_000
-    report = bench.run("bits " + marker({"text_bytes": 20_000, "deltas": 10_000}))
+    report = claude.run("bits " + marker({"text_bytes": 20_000, "deltas": 10_000}))
     assert (report.verdict.ok, len(report.text)) == (True, 20_000)
 
 
 @pytest.mark.parametrize("when", ["before", "headers", "mid"])
-def test_a_silent_api_is_an_idle_timeout(bench: Bench, when: str) -> None:
-    report = bench.run("wait " + always(hang=when, text="abcdef", deltas=3), idle_timeout=1.5)
+def test_a_silent_api_is_an_idle_timeout(claude: Bench, when: str) -> None:
+    report = claude.run("wait " + always(hang=when, text="abcdef", deltas=3), idle_timeout=1.5)
     assert report.verdict.reason is Reason.TIMEOUT_IDLE
     assert "no output for 1.5 s: the API is silent" in report.verdict.detail
     assert report.usage.is_partial
     assert processes_with(report.session_id) == set()
 
 
-def test_tries_without_an_answer_are_silence_too(bench: Bench) -> None:
+def test_tries_without_an_answer_are_silence_too(claude: Bench) -> None:
     values = {"CLAUDE_CODE_MAX_RETRIES": "10", "API_TIMEOUT_MS": "1000"}
     for seconds in PATIENCE:
-        report = bench.run("wait " + always(hang="before"), idle_timeout=seconds, values=values)
+        report = claude.run("wait " + always(hang="before"), idle_timeout=seconds, values=values)
         assert (report.verdict.reason, report.verdict.is_transient) == (Reason.TIMEOUT_IDLE, True)
-        if any(isinstance(event, ApiRetry) for event in bench.events):
+        if any(isinstance(event, ApiRetry) for event in claude.events):
             return
     pytest.fail("claude has never tried again")
 
 
-def test_an_attempt_that_takes_too_long_is_stopped(bench: Bench) -> None:
+def test_an_attempt_that_takes_too_long_is_stopped(claude: Bench) -> None:
     slow = {"tool": "Bash", "input": {"command": "python3 -c 'import time; time.sleep(300)'"}}
     for seconds in PATIENCE:
-        report = bench.run("wait " + marker(slow), timeout=seconds)
+        report = claude.run("wait " + marker(slow), timeout=seconds)
         assert report.verdict.reason is Reason.TIMEOUT
         assert processes_with(report.session_id) == set()
         if f"not finished after {seconds} s while the tool Bash ran" in report.verdict.detail:
@@ -299,22 +301,22 @@ def test_an_attempt_that_takes_too_long_is_stopped(bench: Bench) -> None:
     pytest.fail(report.verdict.detail)
 
 
-def test_a_stop_from_another_thread_ends_the_attempt_at_once(bench: Bench) -> None:
+def test_a_stop_from_another_thread_ends_the_attempt_at_once(claude: Bench) -> None:
     def act(event: Event) -> None:
         if isinstance(event, ToolCall):
-            Timer(0.2, bench.stop.request, ["cancelled"]).start()
+            Timer(0.2, claude.stop.request, ["cancelled"]).start()
 
     slow = {"tool": "Bash", "input": {"command": "python3 -c 'import time; time.sleep(300)'"}}
-    report = bench.run("wait " + marker(slow), on_event=act)
+    report = claude.run("wait " + marker(slow), on_event=act)
     assert report.verdict.reason is Reason.CANCELLED
     assert processes_with(report.session_id) == set()
 
 
-def test_a_stop_that_came_before_starts_nothing(bench: Bench, api: FakeApi) -> None:
-    api.reset()
-    bench.stop.request("cancelled")
-    assert bench.run("hi").verdict.reason is Reason.CANCELLED
-    assert api.requests == []
+def test_a_stop_that_came_before_starts_nothing(claude: Bench, fake_api: FakeApi) -> None:
+    fake_api.reset()
+    claude.stop.request("cancelled")
+    assert claude.run("hi").verdict.reason is Reason.CANCELLED
+    assert fake_api.requests == []
 
 
 def make_commands(root: Path, name: str) -> None:
@@ -328,51 +330,51 @@ def make_commands(root: Path, name: str) -> None:
 
 @pytest.mark.parametrize("form", ["/{} Bob", "/sub:{} Bob", "/{}-skill Bob"])
 @pytest.mark.parametrize(("owner", "trust"), [("user", False), ("user", True), ("project", True)])
-def test_commands_of_the_user_and_of_a_trusted_project_run(bench: Bench, owner: str, trust: bool, form: str) -> None:
-    make_commands((bench.home if owner == "user" else bench.cwd) / ".claude", owner)
-    report = bench.run(form.format(owner), is_command=True, trust_project=trust)
+def test_commands_of_the_user_and_of_a_trusted_project_run(claude: Bench, owner: str, trust: bool, form: str) -> None:
+    make_commands((claude.home if owner == "user" else claude.cwd) / ".claude", owner)
+    report = claude.run(form.format(owner), is_command=True, trust_project=trust)
     assert (report.verdict.reason, report.text) == (Reason.OK, f"{owner} ran")
 
 
 @pytest.mark.parametrize("form", ["/{} Bob", "/sub:{}", "/{}-skill"])
-def test_commands_of_an_untrusted_project_are_refused_by_name(bench: Bench, form: str) -> None:
-    make_commands(bench.cwd / ".claude", "project")
-    report = bench.run(form.format("project"), is_command=True)
+def test_commands_of_an_untrusted_project_are_refused_by_name(claude: Bench, form: str) -> None:
+    make_commands(claude.cwd / ".claude", "project")
+    report = claude.run(form.format("project"), is_command=True)
     assert report.verdict.reason is Reason.SPAWN
     assert "trust_project" in report.verdict.detail
     assert form.format("project").split()[0] in report.verdict.detail
 
 
-def test_an_untrusted_project_runs_no_hooks_and_cannot_redirect_the_api(bench: Bench) -> None:
-    hook = {"hooks": [{"type": "command", "command": f"touch {bench.folder}/hooked"}]}
+def test_an_untrusted_project_runs_no_hooks_and_cannot_redirect_the_api(claude: Bench) -> None:
+    hook = {"hooks": [{"type": "command", "command": f"touch {claude.folder}/hooked"}]}
     settings = {"env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}, "hooks": {"SessionStart": [hook]}}
-    (bench.cwd / ".claude").mkdir()
-    (bench.cwd / ".claude" / "settings.json").write_text(json.dumps(settings))
-    assert bench.run("hi").verdict.ok
-    assert not (bench.folder / "hooked").exists()
-    assert bench.run("hi", trust_project=True).verdict.reason is Reason.API_ERROR
-    assert (bench.folder / "hooked").exists()
+    (claude.cwd / ".claude").mkdir()
+    (claude.cwd / ".claude" / "settings.json").write_text(json.dumps(settings))
+    assert claude.run("hi").verdict.ok
+    assert not (claude.folder / "hooked").exists()
+    assert claude.run("hi", trust_project=True).verdict.reason is Reason.API_ERROR
+    assert (claude.folder / "hooked").exists()
 
 
-def test_a_session_id_cannot_be_used_twice(bench: Bench) -> None:
-    report = bench.run("hi")
-    again = bench.run("hi", session_id=report.session_id)
+def test_a_session_id_cannot_be_used_twice(claude: Bench) -> None:
+    report = claude.run("hi")
+    again = claude.run("hi", session_id=report.session_id)
     assert again.verdict.reason is Reason.NO_RESULT
     assert "already in use" in again.verdict.detail
     assert again.stderr is not None
     assert "already in use" in again.stderr.read_text()
 
 
-def test_a_secret_is_in_no_file_and_no_text(bench: Bench) -> None:
+def test_a_secret_is_in_no_file_and_no_text(claude: Bench) -> None:
     steps: list[dict[str, Any]] = [
         {"text": f"Key {KEY}", "tool": "Bash", "input": {"command": "echo $ANTHROPIC_API_KEY >&2; exit 3"}}
     ]
-    report = bench.run(
+    report = claude.run(
         "tell " + marker(*steps, {"text": "{{last}}"}), redact=lambda line: line.replace(KEY.encode(), b"***")
     )
     assert report.verdict.ok
     assert "***" in report.text
     assert report.transcript is not None
-    told = "\n".join(map(str, [report, *bench.events])) + report.transcript.read_text()
+    told = "\n".join(map(str, [report, *claude.events])) + report.transcript.read_text()
     assert "***" in told
     assert KEY not in told

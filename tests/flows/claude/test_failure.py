@@ -11,9 +11,7 @@ from ccs.flows.claude.failure import failed
 from ccs.flows.claude.stream import Record
 from ccs.flows.spec.verdict import Reason
 from tests.fakes.anthropic import marker
-from tests.worlds.claude import Bench, api, bench
-
-__all__ = ["api", "bench"]  # fixtures
+from tests.worlds.claude import Bench
 
 WORDS = (
     "You've hit your 5-hour limit · resets 2:22am (UTC)",
@@ -37,55 +35,55 @@ BROKEN = {"status": 500, "message": "You've hit your limit; rate_limit_error; au
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_words_of_failure_are_words_wherever_they_stand(bench: Bench, text: str) -> None:
+def test_words_of_failure_are_words_wherever_they_stand(claude: Bench, text: str) -> None:
     """In the prompt, in what the model says and thinks, in files, in results and errors of tools."""
-    (bench.cwd / "text").write_text(text)
+    (claude.cwd / "text").write_text(text)
     steps: list[dict[str, Any]] = [
-        {"thinking": text, "text": text, "tool": "Read", "input": {"file_path": str(bench.cwd / "text")}},
+        {"thinking": text, "text": text, "tool": "Read", "input": {"file_path": str(claude.cwd / "text")}},
         {"tool": "Bash", "input": {"command": "cat text; echo; cat text >&2; exit 1"}},
         {"tool": "Bash", "input": {"command": "cat text; cat text >&2"}},
         {"text": text},
     ]
-    report = bench.run(f"{text}\n{marker(*steps)}")
+    report = claude.run(f"{text}\n{marker(*steps)}")
     assert (report.verdict.reason, report.text, report.resets_at) == (Reason.OK, text, None)
     assert (report.session_lost, report.progress) == (False, 4)
-    assert [event.is_error for event in bench.events if isinstance(event, ToolResult)] == [False, True, False]
+    assert [event.is_error for event in claude.events if isinstance(event, ToolResult)] == [False, True, False]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_words_of_failure_change_no_real_failure(bench: Bench, text: str) -> None:
-    report = bench.run("work " + marker({"text": text, "tool": "Bash", "input": {"command": "false"}}, BROKEN))
+def test_words_of_failure_change_no_real_failure(claude: Bench, text: str) -> None:
+    report = claude.run("work " + marker({"text": text, "tool": "Bash", "input": {"command": "false"}}, BROKEN))
     assert (report.verdict.reason, report.verdict.is_transient) == (Reason.API_ERROR, True)
-    report = bench.run("work " + marker({"status": 400, "message": text[:60], "times": -1}))
+    report = claude.run("work " + marker({"status": 400, "message": text[:60], "times": -1}))
     assert (report.verdict.reason, report.verdict.is_transient) == (Reason.API_ERROR, False)
     assert report.resets_at is None
 
 
-def test_words_of_failure_in_an_output_are_data(bench: Bench) -> None:
+def test_words_of_failure_in_an_output_are_data(claude: Bench) -> None:
     value = {"status": 429, "error": "rate_limit", "api_error": "usage_limit_reached", "is_error": True}
-    report = bench.run("hi " + marker({"structured": value}), output_schema={"type": "object"})
+    report = claude.run("hi " + marker({"structured": value}), output_schema={"type": "object"})
     assert (report.verdict.reason, report.output) == (Reason.OK, value)
 
 
-def test_an_api_that_cannot_be_reached_may_be_reached_later(bench: Bench) -> None:
-    report = bench.run("hi", values={"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"})
+def test_an_api_that_cannot_be_reached_may_be_reached_later(claude: Bench) -> None:
+    report = claude.run("hi", values={"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"})
     assert (report.verdict.reason, report.verdict.is_transient) == (Reason.API_ERROR, True)
 
 
 @pytest.mark.parametrize("when", ["before", "mid"])
-def test_a_silent_api_may_answer_later(bench: Bench, when: str) -> None:
+def test_a_silent_api_may_answer_later(claude: Bench, when: str) -> None:
     values = {
         "API_TIMEOUT_MS": "1000",
         "CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS": "10000",
         "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
     }
-    report = bench.run("hi " + marker({"hang": when, "text": "abc", "deltas": 3, "times": -1}), values=values)
+    report = claude.run("hi " + marker({"hang": when, "text": "abc", "deltas": 3, "times": -1}), values=values)
     assert (report.verdict.reason, report.verdict.is_transient) == (Reason.API_ERROR, True)
 
 
 @pytest.mark.parametrize("stop_reason", ["refusal", "max_tokens", "model_context_window_exceeded"])
-def test_what_the_model_will_not_or_cannot_do_does_not_pass(bench: Bench, stop_reason: str) -> None:
-    report = bench.run("hi " + marker({"text": "no", "stop_reason": stop_reason, "times": -1}))
+def test_what_the_model_will_not_or_cannot_do_does_not_pass(claude: Bench, stop_reason: str) -> None:
+    report = claude.run("hi " + marker({"text": "no", "stop_reason": stop_reason, "times": -1}))
     assert (report.verdict.reason, report.verdict.is_transient) == (Reason.API_ERROR, False)
 
 

@@ -8,9 +8,7 @@ import pytest
 from ccs.flows.claude.output import MAX_DEPTH, cleaned, nests_too_deep
 from ccs.flows.spec.verdict import Reason
 from tests.fakes.anthropic import FakeApi, marker
-from tests.worlds.claude import INIT, KEY, RESULT, SAID, Bench, api, bench, printing, stub
-
-__all__ = ["api", "bench"]  # fixtures
+from tests.worlds.claude import INIT, KEY, RESULT, SAID, Bench, printing, stub
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 TEXT = {"type": "object", "properties": {"t": {"type": "string"}}}
@@ -26,16 +24,16 @@ TEXT = {"type": "object", "properties": {"t": {"type": "string"}}}
         [{"structured": {"n": "three"}}, {"structured": {"n": 3}}],
     ],
 )
-def test_the_output_has_the_form_that_was_asked_for(bench: Bench, steps: list[dict[str, Any]]) -> None:
-    report = bench.run("count " + marker(*steps), output_schema=SCHEMA)
+def test_the_output_has_the_form_that_was_asked_for(claude: Bench, steps: list[dict[str, Any]]) -> None:
+    report = claude.run("count " + marker(*steps), output_schema=SCHEMA)
     assert (report.verdict.reason, report.output) == (Reason.OK, {"n": 3})
 
 
-def test_a_resumed_session_has_an_output_too_and_none_if_none_is_asked_for(bench: Bench) -> None:
-    first = bench.run("count " + marker({"structured": {"n": 1}}), output_schema=SCHEMA)
+def test_a_resumed_session_has_an_output_too_and_none_if_none_is_asked_for(claude: Bench) -> None:
+    first = claude.run("count " + marker({"structured": {"n": 1}}), output_schema=SCHEMA)
     again: dict[str, Any] = {"resume": first.session_id, "session_id": first.session_id}
-    second = bench.run("again " + marker({"structured": {"n": 2}}), output_schema=SCHEMA, **again)
-    third = bench.run("talk " + marker({"text": "well"}), **again)
+    second = claude.run("again " + marker({"structured": {"n": 2}}), output_schema=SCHEMA, **again)
+    third = claude.run("talk " + marker({"text": "well"}), **again)
     assert (first.output, second.output, third.output) == ({"n": 1}, {"n": 2}, None)
     assert (third.verdict.ok, third.text) == (True, "well")
 
@@ -48,8 +46,8 @@ def test_a_resumed_session_has_an_output_too_and_none_if_none_is_asked_for(bench
         ({"structured": {"n": "three"}}, "/n: must be integer"),
     ],
 )
-def test_without_the_output_the_attempt_fails(bench: Bench, step: dict[str, Any], words: str) -> None:
-    report = bench.run("count " + marker({**step, "times": -1}), output_schema=SCHEMA)
+def test_without_the_output_the_attempt_fails(claude: Bench, step: dict[str, Any], words: str) -> None:
+    report = claude.run("count " + marker({**step, "times": -1}), output_schema=SCHEMA)
     assert (report.verdict.reason, report.output, report.verdict.is_transient) == (Reason.SCHEMA, None, False)
     assert words in report.verdict.detail
 
@@ -64,25 +62,25 @@ def test_without_the_output_the_attempt_fails(bench: Bench, step: dict[str, Any]
     ],
 )
 def test_a_schema_that_claude_refuses_is_refused_in_its_words(
-    bench: Bench, api: FakeApi, schema: dict[str, Any], words: str
+    claude: Bench, fake_api: FakeApi, schema: dict[str, Any], words: str
 ) -> None:
-    api.reset()
-    report = bench.run("count", output_schema=schema)
-    assert (report.verdict.reason, api.requests) == (Reason.SCHEMA, [])
+    fake_api.reset()
+    report = claude.run("count", output_schema=schema)
+    assert (report.verdict.reason, fake_api.requests) == (Reason.SCHEMA, [])
     assert words in report.verdict.detail
 
 
-def test_a_schema_may_be_nearly_as_long_as_an_argument(bench: Bench) -> None:
+def test_a_schema_may_be_nearly_as_long_as_an_argument(claude: Bench) -> None:
     prompt = "count " + marker({"structured": {"n": 3}})
-    assert bench.run(prompt, output_schema={**SCHEMA, "description": "x" * 130_000}).output == {"n": 3}
-    report = bench.run(prompt, output_schema={**SCHEMA, "description": "x" * 131_000})
+    assert claude.run(prompt, output_schema={**SCHEMA, "description": "x" * 130_000}).output == {"n": 3}
+    report = claude.run(prompt, output_schema={**SCHEMA, "description": "x" * 131_000})
     assert report.verdict.reason is Reason.SPAWN
     assert "output_schema has 128 KB" in report.verdict.detail
 
 
-def test_other_failures_keep_their_reasons(bench: Bench) -> None:
-    api_error = bench.run("count " + marker({"status": 500, "times": -1}), output_schema=SCHEMA)
-    turns = bench.run(
+def test_other_failures_keep_their_reasons(claude: Bench) -> None:
+    api_error = claude.run("count " + marker({"status": 500, "times": -1}), output_schema=SCHEMA)
+    turns = claude.run(
         "count " + marker({"tool": "Bash", "input": {"command": "echo"}, "times": -1}),
         output_schema=SCHEMA,
         max_turns=1,
@@ -90,9 +88,9 @@ def test_other_failures_keep_their_reasons(bench: Bench) -> None:
     assert [report.verdict.reason for report in (api_error, turns)] == [Reason.API_ERROR, Reason.MAX_TURNS]
 
 
-def test_an_output_with_a_secret_and_what_databases_refuse_is_cleaned(bench: Bench) -> None:
+def test_an_output_with_a_secret_and_what_databases_refuse_is_cleaned(claude: Bench) -> None:
     value = {"t": f"key {KEY} nul \0 half \ud800", KEY: [KEY, 1, None, True]}
-    report = bench.run(
+    report = claude.run(
         "tell " + marker({"structured": value}),
         output_schema=TEXT,
         redact=lambda line: line.replace(KEY.encode(), b"*"),
@@ -103,16 +101,16 @@ def test_an_output_with_a_secret_and_what_databases_refuse_is_cleaned(bench: Ben
     assert not {"\0", "\ud800"} & set(report.output["t"])
 
 
-def test_an_output_that_nests_without_end_is_no_output(bench: Bench) -> None:
+def test_an_output_that_nests_without_end_is_no_output(claude: Bench) -> None:
     head = json.dumps({**RESULT, "structured_output": {"t": 1}}).replace("1}}", "[" * 300 + "]" * 300 + "}}")
-    bench.executable = stub(bench.folder, printing([INIT, SAID], f"print({head!r})"))
-    report = bench.run("tell", output_schema=TEXT)
+    claude.executable = stub(claude.folder, printing([INIT, SAID], f"print({head!r})"))
+    report = claude.run("tell", output_schema=TEXT)
     assert (report.verdict.reason, report.output) == (Reason.SCHEMA, None)
 
 
-def test_an_output_that_nobody_asked_for_is_left_out(bench: Bench) -> None:
-    bench.executable = stub(bench.folder, printing([INIT, SAID, {**RESULT, "structured_output": {"t": 1}}]))
-    assert bench.run("tell").output is None
+def test_an_output_that_nobody_asked_for_is_left_out(claude: Bench) -> None:
+    claude.executable = stub(claude.folder, printing([INIT, SAID, {**RESULT, "structured_output": {"t": 1}}]))
+    assert claude.run("tell").output is None
 
 
 def test_levels_are_counted() -> None:

@@ -15,8 +15,7 @@ from ccs.flows.git.aside import Aside, aside
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
 from ccs.flows.git.snapshot import Snapshot
-from tests.worlds.git import commit as committed_by_hand
-from tests.worlds.git import dirty, furnished, git, repository, status, write
+from tests.worlds.git import a_repository, commit_by_hand, dirty, furnished, git, status, write
 
 
 @pytest.fixture
@@ -98,7 +97,7 @@ def test_it_comes_back_on_what_was_committed_since(repo: Path) -> None:
     snapshot = Snapshot.take(repo)
     write(repo, **{"a.txt": "two\n", "new.txt": "n"})
     found = set_aside(snapshot)
-    committed_by_hand(repo, **{"b.txt": "since\n"})
+    commit_by_hand(repo, **{"b.txt": "since\n"})
     back(found)
     assert (repo / "a.txt").read_text() == "two\n"
     assert (repo / "b.txt").read_text() == "since\n"
@@ -107,7 +106,7 @@ def test_it_comes_back_on_what_was_committed_since(repo: Path) -> None:
 
 def test_commits_of_claude_stay(repo: Path) -> None:
     snapshot = Snapshot.take(repo)
-    own = committed_by_hand(repo, **{"a.txt": "two\n", "own.txt": "o\n"})
+    own = commit_by_hand(repo, **{"a.txt": "two\n", "own.txt": "o\n"})
     write(repo, **{"a.txt": "three\n", "own.txt": "more\n", "new.txt": "n"})
     found = set_aside(snapshot)
     assert git(repo, "rev-parse", "HEAD") == own
@@ -176,7 +175,7 @@ def test_changes_of_the_user_that_the_task_threw_away_come_back(repo: Path) -> N
 def test_changes_of_the_user_that_claude_committed_stay_committed(repo: Path) -> None:
     write(repo, **{"a.txt": "mine\n", "mine.txt": "m\n"})
     snapshot = Snapshot.take(repo)
-    committed_by_hand(repo)
+    commit_by_hand(repo)
     write(repo, **{"a.txt": "more\n"})
     found = set_aside(snapshot)
     assert status(repo) == ""
@@ -187,9 +186,9 @@ def test_changes_of_the_user_that_claude_committed_stay_committed(repo: Path) ->
 
 def test_a_merge_that_the_task_left_unfinished(repo: Path) -> None:
     git(repo, "checkout", "-q", "-b", "other")
-    committed_by_hand(repo, **{"a.txt": "other\n", "clean.txt": "c\n"})
+    commit_by_hand(repo, **{"a.txt": "other\n", "clean.txt": "c\n"})
     git(repo, "checkout", "-q", "main")
-    committed_by_hand(repo, **{"a.txt": "main\n"})
+    commit_by_hand(repo, **{"a.txt": "main\n"})
     snapshot = Snapshot.take(repo)
     git(repo, "merge", "-q", "other", ok=False)
     found = set_aside(snapshot)
@@ -202,8 +201,8 @@ def test_a_merge_that_the_task_left_unfinished(repo: Path) -> None:
 
 @pytest.mark.parametrize("edited", [False, True])
 def test_a_rebase_that_the_task_left_unfinished(repo: Path, edited: bool) -> None:
-    committed_by_hand(repo, **{"a.txt": "two\n"})
-    head = committed_by_hand(repo, **{"a.txt": "three\n"})
+    commit_by_hand(repo, **{"a.txt": "two\n"})
+    head = commit_by_hand(repo, **{"a.txt": "three\n"})
     snapshot = Snapshot.take(repo)
     git(repo, "rebase", "-q", "-i", "HEAD~2", GIT_SEQUENCE_EDITOR="sed -i 1s/pick/edit/")
     reworded = git(repo, "commit", "-q", "--amend", "-m", "reworded") or git(repo, "rev-parse", "HEAD")
@@ -221,9 +220,9 @@ def test_a_rebase_that_the_task_left_unfinished(repo: Path, edited: bool) -> Non
 
 def test_a_cherry_pick_that_the_task_left_unfinished(repo: Path) -> None:
     git(repo, "checkout", "-q", "-b", "other")
-    picked = committed_by_hand(repo, **{"a.txt": "other\n"})
+    picked = commit_by_hand(repo, **{"a.txt": "other\n"})
     git(repo, "checkout", "-q", "main")
-    committed_by_hand(repo, **{"a.txt": "main\n"})
+    commit_by_hand(repo, **{"a.txt": "main\n"})
     snapshot = Snapshot.take(repo)
     git(repo, "cherry-pick", picked, ok=False)
     set_aside(snapshot)
@@ -236,7 +235,7 @@ def test_a_repository_that_the_task_made_is_moved_away(repo: Path, has_commit: b
     snapshot, before = Snapshot.take(repo), content(repo)
     nested = repo / "x y/nested"
     if has_commit:
-        repository(nested)
+        a_repository(nested)
         git(repo, "add", "x y/nested")
     else:
         nested.mkdir(parents=True)
@@ -294,12 +293,12 @@ def test_a_link_to_somewhere_else_in_the_place_of_a_folder(repo: Path, tmp_path:
 
 
 def test_submodules(repo: Path, tmp_path: Path) -> None:
-    library = repository(tmp_path / "library", **{"lib.txt": "lib\n"})
+    library = a_repository(tmp_path / "library", **{"lib.txt": "lib\n"})
     for name in ("lib", "second lib"):
         git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), name)
     git(repo, "commit", "-q", "-m", "lib")
     snapshot, before = Snapshot.take(repo), content(repo)
-    own = committed_by_hand(repo / "lib", **{"lib.txt": "own\n"})
+    own = commit_by_hand(repo / "lib", **{"lib.txt": "own\n"})
     write(repo / "lib", **{"lib.txt": "more\n"})
     write(repo / "second lib", **{"new.txt": "n"})
     write(repo, **{"a.txt": "two\n"})
@@ -336,7 +335,7 @@ def test_on_a_detached_head_and_in_a_worktree(repo: Path, tmp_path: Path) -> Non
 
 
 def test_line_ends_and_filters(repo: Path) -> None:
-    committed_by_hand(repo, **{".gitattributes": "*.txt text eol=crlf\n"})
+    commit_by_hand(repo, **{".gitattributes": "*.txt text eol=crlf\n"})
     git(repo, "rm", "-q", "--cached", "-r", ".")
     git(repo, "reset", "-q", "--hard")
     snapshot, before = Snapshot.take(repo), content(repo)

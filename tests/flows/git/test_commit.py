@@ -12,8 +12,7 @@ from ccs.flows.git.command import GitError
 from ccs.flows.git.commit import Committed, commit
 from ccs.flows.git.message import Origin
 from ccs.flows.git.snapshot import Snapshot, changes
-from tests.worlds.git import commit as committed_by_hand
-from tests.worlds.git import dirty, furnished, git, repository, status, write
+from tests.worlds.git import a_repository, commit_by_hand, dirty, furnished, git, status, write
 
 ORIGIN = Origin(
     job="nightly", task="tidy up", run="0191-run", session="abc-session", result="# Tidied **all** files\n\nx"
@@ -184,7 +183,7 @@ def test_what_the_task_staged_and_took_back_is_not_left_in_the_index(repo: Path)
 
 def test_commits_of_claude_are_counted_and_the_rest_is_committed(repo: Path) -> None:
     snapshot = Snapshot.take(repo)
-    own = [committed_by_hand(repo, **{"a.txt": "two\n"}), committed_by_hand(repo, **{"own.txt": "o"})]
+    own = [commit_by_hand(repo, **{"a.txt": "two\n"}), commit_by_hand(repo, **{"own.txt": "o"})]
     assert changes(snapshot) == ["a.txt", "own.txt"]
     write(repo, **{"rest.txt": "r"})
     result = done(repo, snapshot)
@@ -195,7 +194,7 @@ def test_commits_of_claude_are_counted_and_the_rest_is_committed(repo: Path) -> 
 
 def test_when_claude_committed_everything_nothing_is_left_to_do(repo: Path) -> None:
     snapshot = Snapshot.take(repo)
-    own = committed_by_hand(repo, **{"a.txt": "two\n"})
+    own = commit_by_hand(repo, **{"a.txt": "two\n"})
     result = done(repo, snapshot)
     assert (result.id, result.own, result.changed) == (None, (own,), ("a.txt",))
     assert result.sentence == f"claude committed itself on main: {own[:12]}"
@@ -203,7 +202,7 @@ def test_when_claude_committed_everything_nothing_is_left_to_do(repo: Path) -> N
 
 def test_a_commit_of_claude_that_it_took_back_is_committed(repo: Path) -> None:
     snapshot = Snapshot.take(repo)
-    committed_by_hand(repo, **{"a.txt": "two\n"})
+    commit_by_hand(repo, **{"a.txt": "two\n"})
     git(repo, "reset", "-q", "--soft", "HEAD~1")
     assert done(repo, snapshot).files == ("a.txt",)
 
@@ -272,7 +271,7 @@ def test_a_repository_that_the_task_made_is_left(repo: Path, has_commit: bool) -
     snapshot = Snapshot.take(repo)
     nested = repo / "x/nested"
     if has_commit:
-        repository(nested)
+        a_repository(nested)
     else:
         nested.mkdir(parents=True)
         git(nested, "init", "-q")
@@ -287,7 +286,7 @@ def test_a_repository_that_the_task_made_is_left(repo: Path, has_commit: bool) -
 
 
 def test_submodules(repo: Path, tmp_path: Path) -> None:
-    library = repository(tmp_path / "library", **{"lib.txt": "lib\n"})
+    library = a_repository(tmp_path / "library", **{"lib.txt": "lib\n"})
     git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "lib")
     git(repo, "commit", "-q", "-m", "lib")
     snapshot = Snapshot.take(repo)
@@ -297,7 +296,7 @@ def test_submodules(repo: Path, tmp_path: Path) -> None:
     assert changes(snapshot) == ["lib"]
     result = done(repo, snapshot)
     assert (result.id, result.left) == (None, ("lib",))
-    moved = committed_by_hand(repo / "lib")
+    moved = commit_by_hand(repo / "lib")
     assert done(repo, snapshot).files == ("lib",)
     assert moved in git(repo, "ls-tree", "HEAD", "lib")
     git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "second")
@@ -327,9 +326,9 @@ def test_a_detached_head(repo: Path) -> None:
 
 def test_in_the_middle_of_a_merge_nothing_is_committed(repo: Path) -> None:
     git(repo, "checkout", "-q", "-b", "other")
-    committed_by_hand(repo, **{"a.txt": "other\n"})
+    commit_by_hand(repo, **{"a.txt": "other\n"})
     git(repo, "checkout", "-q", "main")
-    committed_by_hand(repo, **{"a.txt": "main\n"})
+    commit_by_hand(repo, **{"a.txt": "main\n"})
     snapshot = Snapshot.take(repo)
     git(repo, "merge", "-q", "other", ok=False)
     write(repo, **{"b.txt": "two\n"})

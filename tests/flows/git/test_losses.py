@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ccs.flows.git.commit import commit as commit_task
+from ccs.flows.git.commit import commit
 from ccs.flows.git.losses import losses
 from ccs.flows.git.message import Origin
 from ccs.flows.git.snapshot import Snapshot
-from tests.worlds.git import commit, furnished, git, repository, status, write
+from tests.worlds.git import a_repository, commit_by_hand, furnished, git, status, write
 
 
 def after(place: Path, script: str, commits: bool = True) -> tuple[str, ...]:
@@ -17,7 +17,7 @@ def after(place: Path, script: str, commits: bool = True) -> tuple[str, ...]:
     snapshot = Snapshot.take(place)
     sh(place, script)
     if commits:
-        commit_task(snapshot, Origin("j", "t", "r"))
+        commit(snapshot, Origin("j", "t", "r"))
     return losses(snapshot, "r", "t")
 
 
@@ -70,7 +70,7 @@ def test_what_went_into_the_stash_is_named_with_the_way_back(place: Path) -> Non
 
 
 def test_a_stash_of_somebody_else_beside_the_task_is_not_the_tasks(tmp_path: Path) -> None:
-    main = repository(tmp_path / "repo")
+    main = a_repository(tmp_path / "repo")
     git(main, "worktree", "add", "-q", "-b", "night", str(tree := tmp_path / "night"))
     assert after(tree, f"echo more >> {main}/a.txt; git -C {main} stash -q") == ()
 
@@ -98,7 +98,7 @@ def test_a_stash_that_was_there_before_is_kept(place: Path, script: str) -> None
 )
 def test_commits_that_no_branch_has_any_more_are_kept(place: Path, script: str) -> None:
     branch = git(place, "branch", "--show-current")
-    lost = commit(place, "precious", **{"precious.txt": "p\n"})
+    lost = commit_by_hand(place, "precious", **{"precious.txt": "p\n"})
     (said,) = after(place, f"B={branch}; {script}")
     assert f'of {branch}, "precious", ' in said
     assert "and kept as refs/ccs/aside/r/t-commits: look with: " in said
@@ -108,7 +108,7 @@ def test_commits_that_no_branch_has_any_more_are_kept(place: Path, script: str) 
 
 def test_a_branch_that_was_deleted_with_its_commits_is_kept(place: Path) -> None:
     git(place, "checkout", "-q", "-b", "feature")
-    lost = commit(place, "featured", **{"f.txt": "f\n"})
+    lost = commit_by_hand(place, "featured", **{"f.txt": "f\n"})
     git(place, "checkout", "-q", "-")
     (said,) = after(place, "git branch -q -D feature")
     assert 'a commit of feature, "featured", is in no branch any more' in said
@@ -163,7 +163,7 @@ def test_what_was_stashed_that_somebody_had_not_committed_is_said_once(place: Pa
 
 
 def test_a_repository_within_that_is_gone_is_named(place: Path) -> None:
-    repository(place / "inner")
+    a_repository(place / "inner")
     assert after(place, "rm -rf inner") == ("inner/, a repository that was there before the task, is gone",)
 
 

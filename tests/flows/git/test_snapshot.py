@@ -16,14 +16,13 @@ from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes, refusal
 from ccs.flows.git.worktree import prepare
-from tests.worlds.git import commit as committed_by_hand
-from tests.worlds.git import dirty, git, repository, status, write
+from tests.worlds.git import a_repository, commit_by_hand, dirty, git, status, write
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
     files = {"a.txt": "one\n", "b.txt": "b\n", "dir/c.txt": "c\n", ".gitignore": "*.log\n", "tool.sh": "#!/bin/sh\n"}
-    return repository(tmp_path / "repo", **files)
+    return a_repository(tmp_path / "repo", **files)
 
 
 def test_a_clean_directory_is_not_refused(repo: Path) -> None:
@@ -59,7 +58,7 @@ def test_names_in_a_sentence_are_on_one_line() -> None:
 
 
 def test_a_rebase_under_way_is_refused(repo: Path) -> None:
-    committed_by_hand(repo, **{"a.txt": "two\n"})
+    commit_by_hand(repo, **{"a.txt": "two\n"})
     git(repo, "rebase", "-q", "-i", "HEAD~1", GIT_SEQUENCE_EDITOR="sed -i 1s/pick/edit/")
     assert "in the middle of a rebase: finish it with `git rebase --continue`" in str(refusal(repo))
 
@@ -87,7 +86,7 @@ def test_a_change_of_the_same_size_in_the_same_moment_is_seen(repo: Path) -> Non
 
 def test_what_was_reverted_is_no_change(repo: Path) -> None:
     snapshot = Snapshot.take(repo)
-    committed_by_hand(repo, **{"a.txt": "two\n"})
+    commit_by_hand(repo, **{"a.txt": "two\n"})
     git(repo, "revert", "--no-edit", "HEAD")
     assert changes(snapshot) == []
 
@@ -99,7 +98,7 @@ def test_a_change_of_the_mode_is_one(repo: Path) -> None:
 
 
 def test_a_file_that_goes_away_meanwhile_is_looked_for_once_more(repo: Path) -> None:
-    committed_by_hand(repo, **{".gitattributes": "b.txt filter=race\n"})
+    commit_by_hand(repo, **{".gitattributes": "b.txt filter=race\n"})
     git(repo, "config", "filter.race.clean", "rm -f tool.sh; cat")  # while git stores the file before it
     write(repo, **{"b.txt": "more\n", "tool.sh": "more\n"})
     snapshot = Snapshot.take(repo)

@@ -14,12 +14,12 @@ from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.worktree import prepare, prepare_held
-from tests.worlds.git import commit, dirty, git, hook, repository, status, write
+from tests.worlds.git import a_repository, commit_by_hand, dirty, git, hook, status, write
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    return repository(tmp_path / "a repo", **{"a.txt": "one\n", "sub/dir/b.txt": "b\n"})
+    return a_repository(tmp_path / "a repo", **{"a.txt": "one\n", "sub/dir/b.txt": "b\n"})
 
 
 def refusal(directory: Path, name: str = "night", base: str = "main") -> str:
@@ -31,7 +31,7 @@ def refusal(directory: Path, name: str = "night", base: str = "main") -> str:
 
 def test_it_is_made_on_a_branch_of_its_own(repo: Path) -> None:
     git(repo, "branch", "begin")
-    commit(repo, **{"a.txt": "two\n"})
+    commit_by_hand(repo, **{"a.txt": "two\n"})
     made = prepare(repo, "night", "begin")
     assert (made.path, made.top, made.branch, made.base) == (
         repo / "trees/night",
@@ -51,7 +51,7 @@ def test_it_is_made_on_a_branch_of_its_own(repo: Path) -> None:
 def test_it_is_used_again_as_it_was_left(repo: Path) -> None:
     made = prepare(repo, "night", "main")
     write(made.path, **{"a.txt": "edited\n", "new.txt": "n"})
-    commit(repo, **{"c.txt": "c"})
+    commit_by_hand(repo, **{"c.txt": "c"})
     again = prepare(repo, "night", "main")
     assert (again.path, again.created) == (made.path, False)
     assert (again.path / "a.txt").read_text() == "edited\n"
@@ -63,14 +63,14 @@ def test_a_directory_below_the_top_is_the_same_one_in_the_worktree(repo: Path) -
     assert prepare(repo / "sub", "night", "main").path == repo / "trees/night/sub"
     git(repo, "checkout", "-q", "--orphan", "bare-bones")
     git(repo, "rm", "-q", "-rf", "sub")
-    commit(repo)
+    commit_by_hand(repo)
     git(repo, "checkout", "-q", "main")
     assert "has no folder sub/dir/" in refusal(repo / "sub/dir", "other", "bare-bones")
 
 
 def test_one_that_was_deleted_by_hand_comes_back_with_its_commits(repo: Path) -> None:
     made = prepare(repo, "night", "main")
-    tip = commit(made.path, **{"work.txt": "w"})
+    tip = commit_by_hand(made.path, **{"work.txt": "w"})
     subprocess.run(["rm", "-r", str(made.path)], check=True)
     again = prepare(repo, "night", "main")
     assert again.created
@@ -99,7 +99,7 @@ def test_a_branch_of_a_remote_will_do(repo: Path, tmp_path: Path) -> None:
 
 def test_a_branch_of_another_remote_unless_there_are_two(repo: Path, tmp_path: Path) -> None:
     git(repo, "branch", "release")
-    clone = repository(tmp_path / "other", x="x")
+    clone = a_repository(tmp_path / "other", x="x")
     git(clone, "remote", "add", "fork", str(repo))
     git(clone, "fetch", "-q", "--all")
     assert prepare(clone, "one", "release").base == "fork/release"
@@ -130,7 +130,7 @@ def test_a_branch_that_is_checked_out_elsewhere(repo: Path, tmp_path: Path) -> N
 def test_something_else_in_its_place(repo: Path, tmp_path: Path) -> None:
     write(repo, **{"trees/night/notes.txt": "mine"})
     assert "exists and is no worktree of this repository" in refusal(repo)
-    repository(repo / "trees/nested")
+    a_repository(repo / "trees/nested")
     assert "exists and is no worktree of this repository" in refusal(repo, "nested")
     write(repo, **{"trees/file": "mine"})
     assert "exists and is no worktree of this repository" in refusal(repo, "file")
@@ -179,10 +179,10 @@ def test_bare_repositories(repo: Path, tmp_path: Path) -> None:
 
 
 def test_submodules_come_from_the_main_checkout_or_are_named(repo: Path, tmp_path: Path) -> None:
-    local = repository(tmp_path / "lib", **{"lib.txt": "lib"})
+    local = a_repository(tmp_path / "lib", **{"lib.txt": "lib"})
     for name in ("lib", "absent"):
         git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(local), name)
-    commit(repo)
+    commit_by_hand(repo)
     subprocess.run(["rm", "-r", str(repo / ".git/modules/absent")], check=True)
     made = prepare(repo, "night", "main")
     assert (made.path / "lib/lib.txt").read_text() == "lib"
@@ -194,9 +194,9 @@ def test_submodules_come_from_the_main_checkout_or_are_named(repo: Path, tmp_pat
 
 
 def test_a_repository_that_is_a_submodule(repo: Path, tmp_path: Path) -> None:
-    local = repository(tmp_path / "lib", **{"lib.txt": "lib"})
+    local = a_repository(tmp_path / "lib", **{"lib.txt": "lib"})
     git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(local), "lib")
-    commit(repo)
+    commit_by_hand(repo)
     made = prepare(repo / "lib", "night", "main")
     assert made.path == repo / "lib/trees/night"
     assert prepare(made.path, "night", "main").path == made.path
@@ -295,7 +295,7 @@ def test_processes_at_once(repo: Path) -> None:
 def test_the_callers_git_variables_lead_nowhere_else(
     repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = repository(tmp_path / "other")
+    other = a_repository(tmp_path / "other")
     for name, value in {
         "GIT_DIR": str(other / ".git"),
         "GIT_WORK_TREE": str(other),
@@ -324,7 +324,7 @@ def test_odd_settings_of_the_user_change_nothing(repo: Path) -> None:
 
 
 def test_a_path_with_odd_characters(tmp_path: Path) -> None:
-    repo = repository(tmp_path / "line\nbreak ümlaut 'quoted'", **{"ä b/c.txt": "c"})
+    repo = a_repository(tmp_path / "line\nbreak ümlaut 'quoted'", **{"ä b/c.txt": "c"})
     made = prepare(repo / "ä b", "night", "main")
     assert made.path == repo / "trees/night/ä b"
     assert not prepare(repo / "ä b", "night", "main").created
@@ -342,7 +342,7 @@ def test_a_repository_of_another_user(repo: Path) -> None:
 
 
 def test_the_folder_of_worktrees_stays_clean_where_the_repository_wants_it_seen(repo: Path) -> None:
-    commit(repo, **{".gitignore": "!trees/\n"})
+    commit_by_hand(repo, **{".gitignore": "!trees/\n"})
     prepare(repo, "night", "main")
     assert dirty(repo) == []
 

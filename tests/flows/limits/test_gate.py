@@ -55,14 +55,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def profile() -> str:
+def own_profile() -> str:
     return f"p-{uuid4().hex[:8]}"
 
 
 @pytest.fixture
-def gate(clock: Clock, profile: str) -> Callable[[], Gate]:
+def gate(clock: Clock, own_profile: str) -> Callable[[], Gate]:
     """Gates of one profile, as the attempts of different runs hold them."""
-    return lambda: Gate(profile, "n1", LOG, clock=clock)
+    return lambda: Gate(own_profile, "n1", LOG, clock=clock)
 
 
 def all_at_once(acts: Sequence[Callable[[], T]]) -> list[T]:
@@ -82,10 +82,12 @@ def test_without_a_limit_all_pass(gate: Callable[[], Gate]) -> None:
     assert gate().enter("a") == Pass(is_probe=False)
 
 
-def test_after_a_limit_nobody_passes_until_its_reset(gate: Callable[[], Gate], clock: Clock, profile: str) -> None:
+def test_after_a_limit_nobody_passes_until_its_reset(gate: Callable[[], Gate], clock: Clock, own_profile: str) -> None:
     closed = gate().close(clock() + HOUR, "a")
     assert (closed.until, closed.seconds, closed.is_guess) == (clock() + HOUR, HOUR, False)
-    assert re.fullmatch(rf"usage limit of profile '{profile}' until \d{{4}}-\d\d-\d\d \d\d:\d\d UTC", closed.message)
+    assert re.fullmatch(
+        rf"usage limit of profile '{own_profile}' until \d{{4}}-\d\d-\d\d \d\d:\d\d UTC", closed.message
+    )
     clock.sleep(HOUR - 1)
     found = gate().enter("b")
     assert isinstance(found, Closed)
@@ -278,10 +280,10 @@ def test_a_limit_that_is_over_by_the_time_it_is_told_is_tried_soon(gate: Callabl
 
 @pytest.mark.parametrize("value", ["junk", {"until": "tomorrow"}, [], None, {"until": True, "pause": []}])
 def test_a_variable_that_somebody_else_wrote_heals(
-    gate: Callable[[], Gate], profile: str, server_url: str, value: object
+    gate: Callable[[], Gate], own_profile: str, server_url: str, value: object
 ) -> None:
     with client(server_url) as api:
-        for name in (limit_variable(profile, ""), f"ccs_probe_{profile}"):
+        for name in (limit_variable(own_profile, ""), f"ccs_probe_{own_profile}"):
             api.post("/variables/", json={"name": name, "value": value}).raise_for_status()
     probe = gate()
     assert probe.enter("a") == Pass(is_probe=True)
@@ -289,8 +291,8 @@ def test_a_variable_that_somebody_else_wrote_heals(
     assert gate().look() == Open()
 
 
-def test_a_server_that_is_away_holds_up_nobody(profile: str, caplog: pytest.LogCaptureFixture) -> None:
-    gate = Gate(profile, "n1", LOG)
+def test_a_server_that_is_away_holds_up_nobody(own_profile: str, caplog: pytest.LogCaptureFixture) -> None:
+    gate = Gate(own_profile, "n1", LOG)
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert gate.enter("a") == Pass()
         assert "counts as open" in caplog.text
@@ -312,8 +314,8 @@ def test_a_server_that_goes_away_from_under_a_probe_holds_up_nobody(
     assert gate().look() == Open()
 
 
-def test_the_clock_is_the_servers(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow, right = Gate(profile, "n1", LOG), Gate(profile, "n2", LOG)
+def test_the_clock_is_the_servers(own_profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, right = Gate(own_profile, "n1", LOG), Gate(own_profile, "n2", LOG)
     right.close(time.time() + HOUR / 2, "a")
     behind = SimpleNamespace(time=lambda: time.time() - HOUR, sleep=time.sleep)
     monkeypatch.setattr(limits, "time", behind)

@@ -14,9 +14,7 @@ import pytest
 from ccs.flows.claude.events import Event, ToolCall
 from ccs.flows.spec.verdict import Reason
 from tests.fakes.anthropic import marker
-from tests.worlds.claude import INIT, RESULT, SAID, Bench, api, bench, printing, processes_with, stub
-
-__all__ = ["api", "bench"]  # fixtures
+from tests.worlds.claude import INIT, RESULT, SAID, Bench, printing, processes_with, stub
 
 PATIENCE = 180.0
 
@@ -55,37 +53,37 @@ def tool(command: str) -> str:
 
 
 @pytest.mark.parametrize("how", LEFTOVERS)
-def test_what_a_tool_left_is_killed_after_a_good_end(bench: Bench, seconds: str, how: str) -> None:
-    report = bench.run(tool(LEFTOVERS[how].format(n=seconds) + " echo started"))
+def test_what_a_tool_left_is_killed_after_a_good_end(claude: Bench, seconds: str, how: str) -> None:
+    report = claude.run(tool(LEFTOVERS[how].format(n=seconds) + " echo started"))
     assert report.verdict.ok
     assert report.survivors_killed >= 1
     assert processes_with(seconds) == set()
 
 
 @pytest.mark.parametrize("how", LEFTOVERS)
-def test_what_a_tool_left_is_killed_after_a_stop(bench: Bench, seconds: str, how: str) -> None:
+def test_what_a_tool_left_is_killed_after_a_stop(claude: Bench, seconds: str, how: str) -> None:
     wait = f"python3 -c 'import time; time.sleep({seconds})'"
 
     def act(event: Event) -> None:
         if isinstance(event, ToolCall):
-            Timer(0.5, bench.stop.request, ["cancelled"]).start()
+            Timer(0.5, claude.stop.request, ["cancelled"]).start()
 
-    report = bench.run(tool(f"{LEFTOVERS[how].format(n=seconds)} {wait}"), on_event=act)
+    report = claude.run(tool(f"{LEFTOVERS[how].format(n=seconds)} {wait}"), on_event=act)
     assert report.verdict.reason is Reason.CANCELLED
     assert processes_with(seconds) == set()
     assert processes_with(report.session_id) == set()
 
 
-def test_claude_killed_by_somebody_leaves_nothing(bench: Bench, seconds: str) -> None:
+def test_claude_killed_by_somebody_leaves_nothing(claude: Bench, seconds: str) -> None:
     def act(event: Event) -> None:
         if isinstance(event, ToolCall):
             until(lambda: processes_with(seconds))
             (claude,) = (pid for pid in processes_with(event_session) if is_claude(pid))
             os.kill(claude, signal.SIGKILL)
 
-    request = bench.request("x")
+    request = claude.request("x")
     event_session = f"--session-id={request.session_id}"
-    report = bench.run(
+    report = claude.run(
         tool(f"python3 -c 'import time; time.sleep({seconds})'"), session_id=request.session_id, on_event=act
     )
     assert (report.verdict.reason, report.returncode) == (Reason.KILLED, -9)
@@ -102,8 +100,8 @@ def guards_of(session: str) -> set[int]:
     return {pid for pid in processes_with(f"--session-id={session}") if not is_claude(pid)}
 
 
-def test_a_guard_killed_by_somebody_takes_everything_with_it(bench: Bench, seconds: str) -> None:
-    request = bench.request("x")
+def test_a_guard_killed_by_somebody_takes_everything_with_it(claude: Bench, seconds: str) -> None:
+    request = claude.request("x")
 
     def act(event: Event) -> None:
         if isinstance(event, ToolCall):
@@ -112,7 +110,7 @@ def test_a_guard_killed_by_somebody_takes_everything_with_it(bench: Bench, secon
             os.kill(guard, signal.SIGKILL)
 
     left = f"setsid sleep {seconds} >/dev/null 2>&1 & python3 -c 'import time; time.sleep({seconds})'"
-    report = bench.run(tool(left), session_id=request.session_id, on_event=act)
+    report = claude.run(tool(left), session_id=request.session_id, on_event=act)
     assert report.verdict.reason is Reason.KILLED
     assert "guard" in report.verdict.detail
     assert processes_with(request.session_id) == set()
@@ -130,15 +128,15 @@ bench.run({prompt!r}, session_id={session!r}, on_event=lambda event: print(event
 
 
 @pytest.fixture
-def driver(bench: Bench, seconds: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def driver(claude: Bench, seconds: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process of its own that drives an attempt whose tool runs, and the session's id."""
-    session = bench.request("x").session_id
+    session = claude.request("x").session_id
     left = f"env -i setsid /bin/sleep {seconds} >/dev/null 2>&1 & python3 -c 'import time; time.sleep({seconds})'"
     script = DRIVER.format(
         root=str(Path(__file__).parents[3]),
-        folder=str(bench.folder),
-        url=bench.url,
-        claude=str(bench.executable.path),
+        folder=str(claude.folder),
+        url=claude.url,
+        claude=str(claude.executable.path),
         prompt=tool(left),
         session=session,
     )
@@ -174,7 +172,7 @@ def test_a_guard_is_not_moved_by_signals(driver: tuple[subprocess.Popen[str], st
     until(lambda: not processes_with(session))
 
 
-def test_an_exception_out_of_a_signal_handler_kills_the_tree_first(bench: Bench, seconds: str) -> None:
+def test_an_exception_out_of_a_signal_handler_kills_the_tree_first(claude: Bench, seconds: str) -> None:
     class Terminated(BaseException):
         pass
 
@@ -188,25 +186,25 @@ def test_an_exception_out_of_a_signal_handler_kills_the_tree_first(bench: Bench,
     before = signal.signal(signal.SIGUSR1, handle)
     try:
         with pytest.raises(Terminated):
-            bench.run(tool(f"setsid sleep {seconds} & python3 -c 'import time; time.sleep({seconds})'"), on_event=act)
+            claude.run(tool(f"setsid sleep {seconds} & python3 -c 'import time; time.sleep({seconds})'"), on_event=act)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert processes_with(seconds) == set()
 
 
-def test_a_child_that_forks_faster_than_it_is_killed_is_killed(bench: Bench, seconds: str) -> None:
+def test_a_child_that_forks_faster_than_it_is_killed_is_killed(claude: Bench, seconds: str) -> None:
     flee = f"import os, time\nwhile time.time() < {time.time() + 3}:\n  time.sleep(.002)\n  if os.fork(): os._exit(0)\n"
     flee += f"os.execlp('sleep', 'sleep', '{seconds}')\n"
     leave = f"import subprocess; subprocess.Popen([sys.executable, '-c', {flee!r}], start_new_session=True)"
-    bench.executable = stub(bench.folder, printing([INIT, SAID, RESULT], leave))
-    report = bench.run("hi")
+    claude.executable = stub(claude.folder, printing([INIT, SAID, RESULT], leave))
+    report = claude.run("hi")
     assert report.verdict.ok
     assert report.survivors_killed >= 1
     time.sleep(0.1)
     assert processes_with(seconds) == set()
 
 
-def test_helpers_that_leave_by_themselves_are_not_counted(bench: Bench) -> None:
+def test_helpers_that_leave_by_themselves_are_not_counted(claude: Bench) -> None:
     leave = "if os.fork() == 0: time.sleep(0.02); os._exit(0)"
-    bench.executable = stub(bench.folder, printing([INIT, SAID, RESULT], leave))
-    assert any(bench.run("hi").survivors_killed == 0 for _ in range(20))  # a busy machine may keep one from leaving
+    claude.executable = stub(claude.folder, printing([INIT, SAID, RESULT], leave))
+    assert any(claude.run("hi").survivors_killed == 0 for _ in range(20))  # a busy machine may keep one from leaving

@@ -15,10 +15,9 @@ from ccs.flows.record.outcome import Row, blank
 from ccs.flows.record.table import RunTable, is_over, read_rows
 from ccs.flows.spec.job import Job
 from tests.fakes.anthropic import FakeApi
-from tests.worlds.flow import Server, api, does, git, profile, repository, run, run_id, server, task
+from tests.worlds.flow import Server, does, run, run_id, task
+from tests.worlds.git import git
 from tests.worlds.node import until
-
-__all__ = ["api", "profile", "repository", "server"]  # fixtures
 
 NOBODY = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -92,7 +91,7 @@ def test_whether_a_run_is_over(server: Server) -> None:
 
 
 def test_what_failed_in_a_graph_is_gone_on_from_and_the_rest_is_kept(
-    server: Server, api: FakeApi, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, fake_api: FakeApi, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IS_SANDBOX", "1")
     across = str(uuid4())
@@ -118,10 +117,10 @@ def test_what_failed_in_a_graph_is_gone_on_from_and_the_rest_is_kept(
         "it depends on bad, which failed",
         "it depends on last, which could not run",
     )
-    seen = len(api.requests)
+    seen = len(fake_api.requests)
     after = run(profile, repository, *tasks, continues=run_id(before), **job)
     assert after.is_completed(), after.message
-    assert len(api.requests) == seen + 1 + 2 + 2 + 1  # bad, beside, last, behind
+    assert len(fake_api.requests) == seen + 1 + 2 + 2 + 1  # bad, beside, last, behind
     rows = server.rows(after)
     assert of(rows, "verdict") == dict.fromkeys(of(rows, "task"), "ok") | {"off": "skipped", "no": "skipped"}
     for kept in ("base", "after"):

@@ -14,26 +14,8 @@ from ccs.flows.limits.gate import Closed, Due, Gate, Open, Probing
 from ccs.flows.run.run import Run
 from tests.fakes.anthropic import FakeApi
 from tests.worlds.claude import bundled_claude
-from tests.worlds.flow import (
-    Server,
-    api,
-    change_row,
-    git,
-    limit_ends,
-    limited,
-    over_attempts,
-    profile,
-    repository,
-    resumed,
-    run,
-    run_id,
-    server,
-    subscription,
-    task,
-    waits,
-)
-
-__all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
+from tests.worlds.flow import Server, change_row, limit_ends, limited, over_attempts, resumed, run, run_id, task, waits
+from tests.worlds.git import git
 
 QUICK = {"max_attempts": 3, "delay_seconds": 0.01, "jitter": 0}
 LOG = logging.getLogger("test.attempts")
@@ -167,9 +149,9 @@ def test_a_result_is_used_in_a_later_prompt(server: Server, profile: str, reposi
 
 
 def test_a_large_result_is_kept_and_no_reason_to_warn(
-    server: Server, api: FakeApi, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, fake_api: FakeApi, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "rules", [["write a book", {"structured": {"book": "x" * 2_000_000}}]])
+    monkeypatch.setattr(fake_api, "rules", [["write a book", {"structured": {"book": "x" * 2_000_000}}]])
     book = {"name": "a", "prompt": "write a book", "output_schema": {"type": "object"}, "permissions": "plan"}
     state = run(profile, repository, book)
     (row,) = server.rows(state)
@@ -196,7 +178,7 @@ def test_tasks_wait_for_what_they_depend_on(server: Server, profile: str, reposi
 
 
 def test_a_run_continues_another_and_repeats_nothing(
-    server: Server, api: FakeApi, profile: str, repository: Path
+    server: Server, fake_api: FakeApi, profile: str, repository: Path
 ) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     first = task("first", {"tool": "StructuredOutput", "input": {"n": 7}}, output_schema=schema)
@@ -204,14 +186,14 @@ def test_a_run_continues_another_and_repeats_nothing(
     second["prompt"] = "n is {{ tasks.first.output.n }} " + second["prompt"]
     before = run(profile, repository, first, second)
     assert before.is_failed()
-    seen = len(api.requests)
+    seen = len(fake_api.requests)
     after = run(profile, repository, first, second, continues=run_id(before))
     assert after.is_completed(), after.message
     kept, done = server.rows(after)
     assert (kept["verdict"], kept["attempts"], kept["cost_usd"], kept["output"]) == ("ok", 0, 0, {"n": 7})
     assert kept["session_id"] == server.rows(before)[0]["session_id"]
     assert done["verdict"] == "ok"
-    assert len(api.requests) == seen + 1
+    assert len(fake_api.requests) == seen + 1
     assert "fine now: n is 7" in server.logs(after, until="fine now")
 
 
@@ -363,7 +345,7 @@ def test_a_run_that_waits_takes_no_more_time_than_it_may(server: Server, subscri
 
 
 def test_a_session_that_is_reused_hears_the_prompt_also_when_claude_dies_before_it(
-    server: Server, api: FakeApi, profile: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, fake_api: FakeApi, profile: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = task("a", {"text": "one"}, {"text": "heard: {{last}}"}, session_mode="reuse", retry=QUICK)
     first = run(profile, repository, spec)

@@ -10,9 +10,7 @@ import pytest
 from ccs.flows.spec.schemas import problem
 from ccs.flows.spec.task import Task
 from tests.fakes.anthropic import FakeApi
-from tests.worlds.claude import Bench, api, bundled_claude
-
-__all__ = ["api"]  # fixtures
+from tests.worlds.claude import Bench, bundled_claude
 
 
 def field(**keywords: Any) -> dict[str, Any]:
@@ -51,15 +49,17 @@ def takes(folder: Path, api: FakeApi, schema: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("schema", GOOD, ids=json.dumps)
-def test_what_claude_takes_is_fine(schema: dict[str, Any], tmp_path: Path, api: FakeApi) -> None:
+def test_what_claude_takes_is_fine(schema: dict[str, Any], tmp_path: Path, fake_api: FakeApi) -> None:
     assert problem(schema) == ""
-    assert takes(tmp_path, api, schema)
+    assert takes(tmp_path, fake_api, schema)
 
 
 @pytest.mark.parametrize(("schema", "said"), BAD)
-def test_what_claude_refuses_is_told_before(schema: dict[str, Any], said: str, tmp_path: Path, api: FakeApi) -> None:
+def test_what_claude_refuses_is_told_before(
+    schema: dict[str, Any], said: str, tmp_path: Path, fake_api: FakeApi
+) -> None:
     assert said in problem(schema)
-    assert not takes(tmp_path, api, schema)
+    assert not takes(tmp_path, fake_api, schema)
 
 
 def test_a_task_with_a_bad_schema_cannot_be_written() -> None:

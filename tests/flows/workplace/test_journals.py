@@ -9,10 +9,9 @@ from uuid import uuid4
 import pytest
 
 from ccs.flows.workplace.journals import journal_file
-from tests.worlds.flow import Server, api, git, profile, repository, run, server, task
+from tests.worlds.flow import Server, run, task
+from tests.worlds.git import git
 from tests.worlds.node import PATIENCE
-
-__all__ = ["api", "profile", "repository", "server"]  # fixtures
 
 WORK = """
 import sys, time

@@ -13,28 +13,8 @@ from prefect.client.schemas.objects import State
 from tests.fakes.anthropic import FakeApi
 from tests.worlds.claude import bundled_claude
 from tests.worlds.cli import Cli
-from tests.worlds.flow import (
-    KEY,
-    Server,
-    api,
-    does,
-    limit_ends,
-    limited,
-    over_attempts,
-    profile,
-    repository,
-    resumed,
-    run,
-    run_id,
-    server,
-    subscription,
-    task,
-    waits,
-)
-from tests.worlds.git import commit, git, hook, status, write
-from tests.worlds.git import repository as new_repository
-
-__all__ = ["api", "profile", "repository", "server", "subscription"]  # fixtures
+from tests.worlds.flow import KEY, Server, does, limit_ends, limited, over_attempts, resumed, run, run_id, task, waits
+from tests.worlds.git import a_repository, commit_by_hand, git, hook, status, write
 
 Rows = dict[str, dict[str, Any]]
 
@@ -83,7 +63,7 @@ def test_a_task_whose_worktree_was_removed_while_it_waited_begins_anew(
 
 
 def test_a_worktree_is_made_and_used_again_and_its_commits_say_whose_they_are(
-    server: Server, api: FakeApi, profile: str, repository: Path, tmp_path: Path
+    server: Server, fake_api: FakeApi, profile: str, repository: Path, tmp_path: Path
 ) -> None:
     tree = repository / "trees" / "nightly"
     job: dict[str, Any] = {
@@ -107,7 +87,7 @@ def test_a_worktree_is_made_and_used_again_and_its_commits_say_whose_they_are(
         f"{found['first']['commit']} nightly/first: first is done",
     ]
 
-    commit(repository, **{"later.txt": "the base moves on\n"})
+    commit_by_hand(repository, **{"later.txt": "the base moves on\n"})
     again = run(profile, repository, does("third", "ls > seen"), **job)
     assert "existing worktree" in server.logs(again, until="existing worktree")
     assert (tree / "seen").read_text().split() == ["README", "a.txt", "b.txt", "seen"]  # as it was left
@@ -124,9 +104,9 @@ def test_a_worktree_is_made_and_used_again_and_its_commits_say_whose_they_are(
         assert text in told
     by_hand = ccs.ok("runs", "get", run_id(state)).json["tasks"][0]["resume"]
     (tmp_path / "claude").symlink_to(bundled_claude())
-    login = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": api.url, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    login = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": fake_api.url, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run(["/bin/sh", "-c", f"{by_hand} -p 'and now?'"], check=True, env={**os.environ, **login})
-    assert api.requests[-1]["messages"] >= 5  # it knows what was said before
+    assert fake_api.requests[-1]["messages"] >= 5  # it knows what was said before
     kept = ccs.ok("worktrees", "prune", "--yes", "-C", str(repository)).json["worktrees"]
     assert [(tree["action"], tree["reason"]) for tree in kept] == [("kept", "it is not merged")]
 
@@ -174,9 +154,9 @@ def test_places_that_will_not_do_are_refused_in_one_sentence(server: Server, pro
 def test_a_bare_repository_with_a_submodule_and_a_folder_trees_of_its_own(
     server: Server, profile: str, repository: Path
 ) -> None:
-    inner = new_repository(repository.parent / "inner")
+    inner = a_repository(repository.parent / "inner")
     git(repository, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "sub")
-    commit(repository, **{"trees/oak.txt": "a tree of another kind\n"})
+    commit_by_hand(repository, **{"trees/oak.txt": "a tree of another kind\n"})
     git(repository, "checkout", "-q", "--detach")
     for place in (
         repository,
@@ -197,9 +177,9 @@ def test_whatever_a_task_does_to_git_the_next_one_finds_it_in_order(
     for name in ("user.name", "user.email"):
         git(repository, "config", name, "claude@localhost")
     git(repository, "checkout", "-q", "-b", "other")
-    commit(repository, README="other\n")
+    commit_by_hand(repository, README="other\n")
     git(repository, "checkout", "-q", "main")
-    commit(repository, README="main\n")
+    commit_by_hand(repository, README="main\n")
     formats = "[ ! -e f.txt ] || { sed -i 's/ *$//' f.txt && git add f.txt; }"
     hook(repository, "pre-commit", f"if [ -e bad ]; then echo bad is here >&2; exit 1; fi; {formats}")
     hook(repository, "commit-msg", 'grep -q "^Ccs-Task: " "$1" || grep -q mine "$1"')
@@ -246,7 +226,7 @@ def test_what_could_not_be_set_aside_is_set_aside_by_the_next_run(
 ) -> None:
     git(repository, "config", "filter.room.clean", "test ! -e .git/full && cat")
     git(repository, "config", "filter.room.required", "true")
-    commit(repository, **{".gitattributes": "*.txt filter=room\n"})
+    commit_by_hand(repository, **{".gitattributes": "*.txt filter=room\n"})
     state = run(
         profile, repository,
         does("a", "echo a > a.txt; echo more >> README; touch .git/full"), task("b", {"text": "x"}),
@@ -347,7 +327,7 @@ def test_a_worktree_without_its_git_is_not_taken_for_the_main_checkout(
 
 @pytest.mark.parametrize("gate", ["true", "false"])
 def test_what_was_changed_beside_a_task_that_waits_is_decided_about_when_it_has_ended(
-    server: Server, api: FakeApi, subscription: str, repository: Path, gate: str
+    server: Server, fake_api: FakeApi, subscription: str, repository: Path, gate: str
 ) -> None:
     last = "until [ -e ok.txt ] && [ -e bad.txt ]; do sleep 0.1; done; echo w > w.txt"
     waiting = waits(
@@ -359,14 +339,14 @@ def test_what_was_changed_beside_a_task_that_waits_is_decided_about_when_it_has_
         max_parallel=3, on_failure="continue",
     )  # fmt: skip
     limit_ends(server, subscription)
-    seen = len(api.requests)
+    seen = len(fake_api.requests)
     state = resumed(server, waiting)
     assert state is not None
     found = rows(server, state)
     assert status(repository) == ""
     assert found["ok"]["session_id"]
     if gate == "true":
-        assert len(api.requests) == seen + 3  # the rest of one task, and the whole of another
+        assert len(fake_api.requests) == seen + 3  # the rest of one task, and the whole of another
         assert verdicts(found) == dict.fromkeys(found, "ok")
         assert found["ok"]["commit"] == found["waits"]["commit"] != found["later"]["commit"]
         assert found["ok"]["detail"].partition("committed together with ")[2] in ("waits, bad", "bad, waits")
@@ -376,7 +356,7 @@ def test_what_was_changed_beside_a_task_that_waits_is_decided_about_when_it_has_
         assert sorted(named.split(", ")) == ["bad", "ok", "waits"]
         assert (state.message or "").startswith("4 of 4 tasks ok, estimated $0.0032")
     else:
-        assert len(api.requests) == seen + 1
+        assert len(fake_api.requests) == seen + 1
         assert verdicts(found) == {"ok": "commit", "waits": "commit", "bad": "gate", "later": "not_run"}
         assert all("bad.txt, ok.txt and w.txt" in found[name]["aside"] for name in ("ok", "waits", "bad"))
         assert found["later"]["detail"] == "it depends on bad, which failed"
