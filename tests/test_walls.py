@@ -44,7 +44,7 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
         "ccs.flows.spec",
     ),
     "flows.server": ("ccs.flows.server",),
-    "flows.git": ("ccs.flows.git", "ccs.flows.node"),
+    "flows.git": ("ccs.flows.git", "ccs.flows.node", "ccs.flows.spec.names"),
     "flows.claude": ("ccs.flows.claude", "ccs.flows.node", "ccs.flows.processes", "ccs.flows.spec"),
     "flows.processes": ("ccs.flows.processes", "ccs.flows.claude.stream", "ccs.flows.node", "ccs.blocks"),
 }

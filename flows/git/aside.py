@@ -1,7 +1,6 @@
 """Setting aside what a failed task left: kept under a ref of its own, and out of the way of the next run."""
 
 import os
-import re
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import LONG, GitError, naming, shown
 from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
 from ccs.flows.git.snapshot import Snapshot, Status, with_files
+from ccs.flows.spec.names import slug
 
 REFS = "refs/ccs/aside/"
 
@@ -260,8 +260,4 @@ def _submodules_aside(repository: Repository, snapshot: Snapshot, now: Snapshot,
 
 def name_of(run_id: str, task: str) -> str:
     """What refs of a task are called below REFS."""
-    return f"{_slug(run_id)}/{_slug(task)}"
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unnamed"
+    return f"{slug(run_id)}/{slug(task)}"

@@ -37,3 +37,9 @@ def runs_in(repository: Repository) -> Iterator[str]:
             continue  # gone meanwhile, or nothing of ours
         if stored == str(repository.git_dir):
             yield file.parent.name
+
+
+def forget(run_id: str) -> None:
+    """End what a run has begun: its directory is gone, with all that its tasks had changed. Raises GitError."""
+    if found := journal.resume(journal_file(run_id)):
+        found.end()
