@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ccs.cli.client import editing, lock
-from ccs.cli.client import profile_templates as templates
 from ccs.cli.client.api import Api, Json
+from ccs.cli.client.profile_templates import creation
 from ccs.cli.errors import RequestError
 
 
@@ -38,7 +38,7 @@ def require(api: Api, source: str, pool: str, profiles: Iterable[str]) -> None:
     known = {str(p["name"]) for p in api.profiles()}
     missing = sorted(set(profiles) - known)
     said = [f"profile {name!r}" for name in missing]
-    hints = [templates.creation(name) for name in missing]
+    hints = [creation(name) for name in missing]
     if api.pool(pool) is None:
         said.append(f"work pool {pool!r}")
         hints.append("ccs up -d")

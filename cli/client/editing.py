@@ -1,20 +1,18 @@
 """Changing a job's spec: read, change, check and write, under a lock."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from ccs.cli.client import lock, lookup
-from ccs.cli.client import profile_templates as templates
 from ccs.cli.client.api import Api, Json
 from ccs.cli.client.lookup import task_in, tasks_of
+from ccs.cli.client.profile_templates import creation
+from ccs.cli.client.validation import mistakes
 from ccs.cli.errors import NotFoundError, RequestError
-from ccs.cli.terminal import fields
 from ccs.cli.terminal.output import say
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from ccs.flows.spec.job import Job
 
 
@@ -102,42 +100,6 @@ def dump(job: "Job") -> Json:
     return job.model_dump(mode="json", exclude_none=True)
 
 
-@contextmanager
-def validation() -> Iterator[None]:
-    """Turn a pydantic error inside into a RequestError."""
-    from pydantic import ValidationError
-
-    try:
-        yield
-    except ValidationError as error:
-        raise RequestError("; ".join(mistakes(error))) from error
-    except ValueError as error:
-        raise RequestError(str(error)) from error
-
-
-def mistakes(error: "ValidationError", spec: Mapping[str, Any] | None = None) -> list[str]:
-    """A sentence for each mistake that pydantic found: the field, and what is allowed."""
-    return [f"{_place(e['loc'], spec)}{_said(e['msg'])}" for e in error.errors(include_url=False, include_input=False)]
-
-
-def _place(location: tuple[int | str, ...], spec: Mapping[str, Any] | None) -> str:
-    words, here = [], spec
-    for part in location:
-        if isinstance(part, int):
-            here = here[part] if isinstance(here, list) and part < len(here) else None
-            if isinstance(here, dict) and words:
-                words[-1] = f"{words[-1].removesuffix('s')} {here.get('name') or part + 1!r}"
-        else:
-            here = here.get(part) if isinstance(here, dict) else None
-            words.append(part)
-    return ", ".join(words) + ": " if words else ""
-
-
-def _said(message: str) -> str:
-    text = message.removeprefix("Value error, ").replace("Input should be", "must be")
-    return text[:1].lower() + text[1:] if text[:1].isupper() and not text[:2].isupper() else text
-
-
 def _shared(deployment: Json, spec: Json) -> Json:
     """What a deployment says beside the spec, where it differs."""
     wanted = {"description": spec.get("description", ""), "tags": spec.get("tags", [])}
@@ -189,16 +151,9 @@ def require_profiles(api: Api, spec: Json) -> None:
     for thing in (spec, *spec.get("tasks", [])):
         if given := thing.get("profile"):
             if given not in names:
-                found = lookup.profile(api, given, f"make it with: {templates.creation(given)}")
+                found = lookup.profile(api, given, f"make it with: {creation(given)}")
                 names[given] = str(found["name"])
             thing["profile"] = names[given]
-
-
-def assign(spec: Json, changes: Json, unset: Iterable[str] = ()) -> None:
-    """Set fields of a spec by their paths, and take back others to their defaults."""
-    for path in fields.take(spec, unset):
-        say(f"{path} was not set")
-    fields.put(spec, changes)
 
 
 def rename_task(spec: Json, old: str, new: str) -> None:
@@ -206,16 +161,6 @@ def rename_task(spec: Json, old: str, new: str) -> None:
     for task in spec.get("tasks", []):
         if old in task.get("depends_on", []):
             task["depends_on"] = [new if name == old else name for name in task["depends_on"]]
-
-
-def unset_of(options: Sequence[fields.Field], model: str, names: Iterable[str]) -> list[str]:
-    """The paths that --unset names, of a `Job` or a `Task`; RequestError for what is no field of it."""
-    if not (names := list(names)):
-        return []
-    from ccs.flows.spec.job import Job
-    from ccs.flows.spec.task import Task
-
-    return fields.named(options, names, (Job if model == "Job" else Task).model_fields)
 
 
 def replace(spec: Json, before: Json, after: Json) -> None:

@@ -1,4 +1,4 @@
-"""Jobs in files: the export of a job, and reading it back, also from a file of claude-code-scheduler."""
+"""Jobs in files: the export of a job, and reading it back."""
 
 import json
 import sys
@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ccs.cli.client import editing, schedule
+from ccs.cli.client import editing
 from ccs.cli.client.api import Json
 from ccs.cli.client.drafts import Draft
 from ccs.cli.client.lookup import tasks_of
 from ccs.cli.errors import RequestError
-from ccs.cli.legacy.takeover import Report
 from ccs.flows.node.files import expanded, write_whole
-from ccs.flows.schedules import cron
+from ccs.flows.schedules import cron, schedule
 
 FORMAT = "ccs.job"
 VERSION = 1
@@ -88,39 +87,21 @@ def load(source: str) -> Any:
         raise RequestError(f"{name} is not JSON: {error}", _UNWRITTEN) from error
 
 
-def read(data: Any, report: Report, names: Mapping[str, str]) -> Draft:
-    """The job in an export of ccs or of claude-code-scheduler, with new task ids.
+def draft_of(data: Json, source: str, names: Mapping[str, str]) -> Draft:
+    """The job in an export, with new task ids; RequestError when it is none.
 
-    `names` says what the profiles of the file are called here; RequestError when the file is neither.
+    `source` is the export's name in errors; `names` says what its profiles are called here.
     """
-    if isinstance(data, dict) and data.get("format") == FORMAT:
-        return _own(data, report, names)
-    if isinstance(data, dict) and isinstance(data.get("export"), dict):  # what its `jobs export` printed
-        data = data["export"]
-    if isinstance(data, dict) and isinstance(data.get("job"), dict) and "tasks" in data:
-        return _legacy(data, report, names)
-    raise RequestError(f"{report.source} is neither an export of ccs nor of claude-code-scheduler", _UNWRITTEN)
-
-
-def names_of(options: list[str]) -> dict[str, str]:
-    """The profiles that --profile OLD=NAME renames."""
-    pairs = [option.partition("=") for option in options]
-    if bad := next((old for old, equals, new in pairs if not (old and equals and new)), None):
-        raise RequestError(f"--profile {bad!r} is not of the form OLD=NAME", "such as --profile old-profile=zai")
-    return {old: new for old, _, new in pairs}
-
-
-def _own(data: Json, report: Report, names: Mapping[str, str]) -> Draft:
     if data.get("version") != VERSION:
         raise RequestError(
-            f"{report.source} has version {data.get('version')!r} of the format; this ccs reads {VERSION}",
+            f"{source} has version {data.get('version')!r} of the format; this ccs reads {VERSION}",
             "export it again, or import it with the ccs that wrote it",
         )
     if unknown := sorted(set(data) - set(_KEYS)):
-        raise RequestError(f"{report.source}: unknown field {unknown[0]!r}", _UNWRITTEN)
+        raise RequestError(f"{source}: unknown field {unknown[0]!r}", _UNWRITTEN)
     spec, schedules, paused = data.get("job"), data.get("schedules", []), data.get("paused", False)
     if not isinstance(spec, dict) or not isinstance(schedules, list) or not isinstance(paused, bool):
-        raise RequestError(f"{report.source} holds no whole job", _UNWRITTEN)
+        raise RequestError(f"{source} holds no whole job", _UNWRITTEN)
     found = editing.dump(editing.checked(spec))  # checked here, so that tasks have the shape that follows needs
     named = {str(key): str(t["name"]) for t in found["tasks"] for key in (t["id"], t["name"])}
     for thing in (found, *found["tasks"]):
@@ -128,27 +109,7 @@ def _own(data: Json, report: Report, names: Mapping[str, str]) -> Draft:
             thing["profile"] = names[thing["profile"]]
     for task in found["tasks"]:
         task["id"] = str(uuid4())
-    return Draft(found, [_planned(s, named, report) for s in schedules], paused)
-
-
-def _legacy(data: Json, report: Report, names: Mapping[str, str]) -> Draft:
-    from ccs.cli.legacy.jobs import Takeover, job_of
-    from ccs.cli.legacy.names import shortcut
-    from ccs.cli.legacy.takeover import Fields
-
-    if data.get("version") != "1.0":
-        raise RequestError(
-            f"{report.source} has version {data.get('version')!r} of claude-code-scheduler's format, not '1.0'",
-            _UNWRITTEN,
-        )
-    fields = Fields(data, "export", report)
-    tasks = fields.items("tasks")
-    if not all(isinstance(task, dict) for task in tasks):
-        raise RequestError(f"{report.source}: one of its tasks is not an object", _UNWRITTEN)
-    fields.mapped("job", "tasks")
-    fields.left("follows from the job and its tasks", "version", "exported_at", "profiles_referenced")
-    fields.rest()
-    return job_of(data["job"], tasks, Takeover(report, lambda old: names.get(old) or shortcut(old)))
+    return Draft(found, [_planned(s, named, source) for s in schedules], paused)
 
 
 def _portable(stored: Json, names: Mapping[str, str]) -> Json:
@@ -159,7 +120,7 @@ def _portable(stored: Json, names: Mapping[str, str]) -> Json:
     return {"schedule": kinds, "active": stored.get("active", True), "parameters": parameters}
 
 
-def _planned(exported: Any, named: Mapping[str, str], report: Report) -> Json:
+def _planned(exported: Any, named: Mapping[str, str], source: str) -> Json:
     """A schedule of an export, checked; RequestError when it is none."""
     try:
         if set(exported) - {"schedule", "active", "parameters"} or set(exported["schedule"]) - set(_SCHEDULE_KEYS):
@@ -175,9 +136,9 @@ def _planned(exported: Any, named: Mapping[str, str], report: Report) -> Json:
         if "only" in parameters:
             parameters["only"] = [named[task] for task in parameters["only"]]
         return {"schedule": kinds, "active": bool(exported.get("active", True)), "parameters": parameters}
-    except RequestError:
-        raise
+    except schedule.ZoneError as error:
+        raise RequestError(f"{source}: not a schedule: {error}", error.hint) from error
     except KeyError as error:
-        raise RequestError(f"{report.source}: a schedule names {error}, which is not there", _UNWRITTEN) from error
+        raise RequestError(f"{source}: a schedule names {error}, which is not there", _UNWRITTEN) from error
     except (TypeError, ValueError, AttributeError) as error:
-        raise RequestError(f"{report.source}: not a schedule: {error}", _UNWRITTEN) from error
+        raise RequestError(f"{source}: not a schedule: {error}", _UNWRITTEN) from error

@@ -1,10 +1,8 @@
 """Templates of profiles: what claude needs for each way to reach a model, with the traps that are known."""
 
-import sys
 from dataclasses import dataclass
 
 from ccs.cli.errors import RequestError
-from ccs.cli.terminal.output import say
 
 
 @dataclass(frozen=True)
@@ -41,28 +39,6 @@ def of(name: str) -> Template:
     return TEMPLATES[name]
 
 
-def filled(template: Template, env: list[str], unset: list[str], secret: list[str]) -> tuple[list[str], list[str]]:
-    """The --env and --secret options that a template stands for beside those that were given.
-
-    What was given goes before what the template says; the rest is asked for, or read line by line from stdin.
-    """
-    given = {option.partition("=")[0] for option in (*env, *unset, *secret)}
-    variables = [option for option in template.fixed if option.partition("=")[0] not in given]
-    variables += filter(None, (_asked(name) for name in template.asked if name not in given))
-    return [*env, *variables], [*secret, *(name for name in template.secrets if name not in given)]
-
-
 def creation(profile: str) -> str:
     """The command that makes a profile of this name."""
     return f"ccs profiles create {profile}" + (f" --template {profile}" if profile in TEMPLATES else "")
-
-
-def _asked(name: str) -> str:
-    """The --env option for a variable; empty, with a warning, when nobody gives it a value."""
-    if sys.stdin.isatty():
-        say(f"{name} (a value, or env:{name} to take the node's own; empty to leave it out): ")
-    value = sys.stdin.readline().strip()
-    if not value:
-        say(f"warning: {name} has no value, so it is left out; later: ccs profiles update PROFILE --env {name}=VALUE")
-        return ""
-    return f"{name}={value}"

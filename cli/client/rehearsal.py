@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ccs.cli.client.profile_change import MASK
+from ccs.blocks.redact import MASK
 from ccs.cli.terminal.output import Talk, show_list
 
 Json = dict[str, Any]

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from ccs.blocks.redact import MASK
 from ccs.cli.client import editing, lock, lookup, views
-from ccs.cli.client import profile_change as environment
 from ccs.cli.client.api import Api, Json
+from ccs.cli.client.profile_change import secrets_of
+from ccs.cli.client.validation import validation
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import say
+from ccs.flows.spec.names import check_profile_name
 
 
 def rename(api: Api, profile: Json, name: str, data: Json) -> Json:
@@ -16,15 +19,17 @@ def rename(api: Api, profile: Json, name: str, data: Json) -> Json:
     profile. Raises RequestError when the name is taken, or a run that is under way needs the old name.
     """
     old = str(profile["name"])
-    if api.profile(environment.check_profile_name(name)):
+    with validation():
+        check_profile_name(name)
+    if api.profile(name):
         raise RequestError(f"there is a profile {name!r} already", "give another name")
     if busy := _busy(api, old):
         raise RequestError(
             f"profile {old!r} is needed by {', '.join(busy)}; nothing was changed", "try again when they have ended"
         )
     whole = api.get(f"/block_documents/{profile['id']}", include_secrets=True)["data"]
-    secrets = environment.secrets_of(data)
-    data = {**data, "secrets": {k: _value(k, v, environment.secrets_of(whole)) for k, v in secrets.items()}}
+    secrets = secrets_of(data)
+    data = {**data, "secrets": {k: _value(k, v, secrets_of(whole)) for k, v in secrets.items()}}
     schema = {"id": profile["block_schema_id"], "block_type_id": profile["block_type_id"]}
     made = api.create_profile(name, data, schema)
     for job in users(api, old):
@@ -58,4 +63,4 @@ def _replace(spec: Json, old: str, new: str) -> None:
 
 
 def _value(name: str, given: Any, stored: Json) -> Any:
-    return stored.get(name, given) if given == environment.MASK else given
+    return stored.get(name, given) if given == MASK else given

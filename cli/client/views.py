@@ -1,12 +1,12 @@
 """What a job, a task, a run and a node look like in a result."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ccs.cli.client.api import Json
 from ccs.cli.client.lookup import tasks_of
-from ccs.cli.client.schedule import describe, in_words
+from ccs.flows.schedules.schedule import describe
 
 _POLICIES = (
     *("only_if", "max_parallel", "budget_usd", "budget_usd_per_day", "budget_usd_per_month"),
@@ -138,39 +138,6 @@ def is_live(worker: Json, now: datetime) -> bool:
     if worker.get("status") != "ONLINE" or not beat:
         return False
     return now - datetime.fromisoformat(beat) < timedelta(seconds=3 * (worker.get("heartbeat_interval_seconds") or 30))
-
-
-def ago(time: str | None) -> str:
-    """How long ago, or until when, in one unit."""
-    if not time:
-        return ""
-    passed = (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
-    size = abs(passed)
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if size >= length:
-            text = f"{size // length:.0f}{unit}"
-            break
-    else:
-        text = f"{size:.0f}s"
-    return f"{text} ago" if passed >= 0 else f"in {text}"
-
-
-def clock(time: datetime) -> str:
-    """A moment of today in local time, of another day with its date."""
-    local = time.astimezone()
-    return f"{local:%H:%M:%S}" if local.date() == datetime.now().astimezone().date() else f"{local:%Y-%m-%d %H:%M:%S}"
-
-
-def span(seconds: float | None) -> str:
-    """A duration in words, a short one to the tenth of a second; empty when there is none."""
-    if seconds is None:
-        return ""
-    return f"{seconds:.1f}s" if 0 < seconds < 10 else in_words(seconds)
-
-
-def dollars(cost: float | None) -> str:
-    """A cost in US dollars; empty when there is none."""
-    return "" if cost is None else f"${cost:.4f}" if cost < 1 else f"${cost:.2f}"
 
 
 def _duration(flow_run: Json) -> float | None:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import FRAME, Command, Session
-from ccs.cli.client import lookup, views
+from ccs.cli.client import lookup
 from ccs.cli.client.api import Json
 from ccs.cli.commands.options import duration
 from ccs.cli.terminal.output import Columns, Format, Talk, prints_table, say, show_list, show_one, table, write
@@ -155,7 +156,7 @@ def _drawn(groups: list[Json], by: By) -> list[tuple[str, float, str]]:
 
 
 def _dollars(group: Json) -> str:
-    return ("at least " if group["cost_is_partial"] else "") + views.dollars(group["cost_usd"])
+    return ("at least " if group["cost_is_partial"] else "") + words.dollars(group["cost_usd"])
 
 
 def _rows(data: object) -> list[Json]:

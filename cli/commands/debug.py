@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
+from ccs.blocks.redact import MASK
+from ccs.cli import words
 from ccs.cli.app import Noun, Session
-from ccs.cli.client import lookup, views
+from ccs.cli.client import lookup
 from ccs.cli.client.api import Json
-from ccs.cli.client.profile_change import MASK
 from ccs.cli.commands import profiles, runs, tasks
 from ccs.cli.commands import state as overview
 from ccs.cli.commands.options import Limit, ProfileRef, RunRef, TaskRef
 from ccs.cli.diagnosis import credentials, machine, transcripts
 from ccs.cli.errors import NotFoundError
-from ccs.cli.terminal.output import Columns, Format, Talk, fields, short, show_list, show_one, write
+from ccs.cli.terminal.output import Columns, Format, Talk, fields, show_list, show_one, write
 
 app = Noun("Look inside: jobs, runs, transcripts, environments, settings.")
 
@@ -33,9 +34,9 @@ _VERBS = {
     "options": "This list.",
 }
 _FILES: Columns = {
-    "RUN OR LOG": lambda f: short(f["id"]) if f["kind"] == "transcript" else f["id"],
+    "RUN OR LOG": lambda f: words.short(f["id"]) if f["kind"] == "transcript" else f["id"],
     "SIZE": lambda f: f"{f['bytes'] / 1000:,.1f} KB",
-    "CHANGED": lambda f: views.ago(f["modified"]),
+    "CHANGED": lambda f: words.ago(f["modified"]),
     "PATH": "path",
 }
 _ENV: Columns = {"VARIABLE": "name", "SOURCE": "source", "FROM": "from", "STATUS": "status", "VALUE": "value"}

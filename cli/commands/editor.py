@@ -40,7 +40,7 @@ def parsed(text: str) -> Json:
     import yaml
     from pydantic import ValidationError
 
-    from ccs.cli.client import editing
+    from ccs.cli.client import editing, validation
     from ccs.flows.spec.job import Job
 
     try:
@@ -57,7 +57,7 @@ def parsed(text: str) -> Json:
         Job.model_validate(spec)
     except ValidationError as error:
         lines = [_line(tree, place["loc"]) for place in error.errors(include_url=False, include_input=False)]
-        said = editing.mistakes(error, spec)
+        said = validation.mistakes(error, spec)
         raise RequestError("\n     ".join(f"line {n}: {text}" for n, text in zip(lines, said, strict=True))) from error
     return editing.dump(editing.checked(spec))
 

@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from ccs.cli.client import results, views
+from ccs.cli import words
+from ccs.cli.client import views
 from ccs.cli.client.api import PAGE, Api, Json
+from ccs.cli.client.results import read
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
+from ccs.cli.terminal import results
 from ccs.cli.terminal.output import Talk, is_terminal, plain, say
 
 OVERLAP = timedelta(seconds=60)
@@ -130,7 +133,7 @@ def wait(api: Api, run: str, ui_url: str) -> int:
     except CcsError:
         foot.clear()
         raise
-    ended = results.read(api, api.run(run), ui_url)
+    ended = read(api, api.run(run), ui_url)
     results.show(ended)
     return exit_code(ended)
 
@@ -201,7 +204,7 @@ def _pause(run: Json, wait: float) -> tuple[str, str] | None:
     if not wait:
         return None
     due = str(views.due(run))
-    return due, f"the run waits until {views.clock(datetime.fromisoformat(due))} ({views.ago(due)}) and then goes on"
+    return due, f"the run waits until {words.clock(datetime.fromisoformat(due))} ({words.ago(due)}) and then goes on"
 
 
 def _wait(run: Json, now: datetime) -> float:
@@ -220,10 +223,10 @@ def _moment(timestamp: str) -> datetime:
 
 def _status(run: Json) -> str:
     started = run.get("start_time")
-    since = views.ago(started or run.get("expected_start_time") or run.get("created")).removesuffix(" ago")
+    since = words.ago(started or run.get("expected_start_time") or run.get("created")).removesuffix(" ago")
     if views.is_waiting(run):
         reason = (run.get("state") or {}).get("message") or "it goes on by itself"
-        return f"… {run['state_name']}, due {views.ago(views.due(run))}: {reason}"
+        return f"… {run['state_name']}, due {words.ago(views.due(run))}: {reason}"
     if run["state_name"] == views.ENQUEUED:
         return f"… {run['state_name']} for {since}: others of its job are under way"
     if run["state_type"] in ("SCHEDULED", "PENDING"):

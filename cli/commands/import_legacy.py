@@ -10,10 +10,11 @@ from ccs.cli.app import Noun, Session
 from ccs.cli.client import exports
 from ccs.cli.client.api import Api, Json
 from ccs.cli.client.drafts import Draft
+from ccs.cli.commands import takeover
 from ccs.cli.commands.options import Pool
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.profiles import Profile
-from ccs.cli.legacy.takeover import Finding, Outcome, Report
+from ccs.cli.legacy.takeover import FieldFinding, FieldOutcome, TakeoverReport
 from ccs.cli.terminal.output import Columns, say, show_list
 from ccs.flows.node.files import expanded
 
@@ -29,9 +30,9 @@ _THINGS: Columns = {"KIND": "kind", "NAME": "name", "RESULT": "result", "ID": "i
 class Folder:
     """What is in a data folder, as it is to be here."""
 
-    profiles: list[tuple[Profile, Report]] = field(default_factory=list)
-    jobs: list[tuple[Draft, Report]] = field(default_factory=list)
-    rest: Report = field(default_factory=lambda: Report(""))  # what belongs to none of them
+    profiles: list[tuple[Profile, TakeoverReport]] = field(default_factory=list)
+    jobs: list[tuple[Draft, TakeoverReport]] = field(default_factory=list)
+    rest: TakeoverReport = field(default_factory=lambda: TakeoverReport(""))  # what belongs to none of them
 
 
 @app.verb("import-legacy", "ccs import-legacy ~/.claude-scheduler")
@@ -47,7 +48,7 @@ def import_legacy(
     pool = pool or Session.settings().pool
     drafts.require(api, str(path), pool, ())
     things, report = take_over(api, folder, pool)
-    report.tell()
+    takeover.tell(report)
     _show(things, report)
 
 
@@ -66,7 +67,7 @@ def read(folder: Path) -> Folder:
     names = _profiles(files["profiles"], found)
 
     def how(file: str) -> Takeover:
-        return Takeover(Report(str(files[file])), lambda old: names.get(old) or shortcut(old), keep_ids=True)
+        return Takeover(TakeoverReport(str(files[file])), lambda old: names.get(old) or shortcut(old), keep_ids=True)
 
     jobs, tasks = _list(files["jobs"]), _list(files["tasks"])
     known = {str(job["id"]) for job in jobs if job.get("id")}
@@ -79,7 +80,9 @@ def read(folder: Path) -> Folder:
         found.rest.source = str(files["settings"])
         settings_of(exports.load(str(files["settings"])), found.rest)
     if _list(files["runs"]):
-        found.rest.findings.append(Finding("history", "runs.json", Outcome.NOT_MAPPED, "what ran before stays there"))
+        found.rest.findings.append(
+            FieldFinding("history", "runs.json", FieldOutcome.NOT_MAPPED, "what ran before stays there")
+        )
     return found
 
 
@@ -89,18 +92,18 @@ def _profiles(path: Path, found: Folder) -> dict[str, str]:
 
     names: dict[str, str] = {}
     for data in _list(path):
-        report = Report(str(path))
+        report = TakeoverReport(str(path))
         identity, profile = profile_of(data, {p.name for p, _ in found.profiles}, report)
         names[identity] = profile.name
         found.profiles.append((profile, report))
     return names
 
 
-def take_over(api: Api, folder: Folder, pool: str) -> tuple[list[Json], Report]:
+def take_over(api: Api, folder: Folder, pool: str) -> tuple[list[Json], TakeoverReport]:
     """Create what is not there yet, profiles first, then jobs: a row about each, and the findings about the new."""
     from ccs.cli.client import drafts, provision
 
-    rows, findings, schema = [], Report(""), provision.profile_type(api) if folder.profiles else {}
+    rows, findings, schema = [], TakeoverReport(""), provision.profile_type(api) if folder.profiles else {}
     for profile, report in folder.profiles:
         there = api.profile(profile.name)
         made = there or api.create_profile(profile.name, profile.data, schema)
@@ -133,7 +136,7 @@ def _lacking(deployment: Json, draft: Draft) -> Json:
     return {"lacks": lacks} if lacks else {}
 
 
-def _show(things: list[Json], report: Report) -> None:
+def _show(things: list[Json], report: TakeoverReport) -> None:
     from ccs.cli.terminal.output import Format, Talk, prints_table, show_one
 
     made = sum(thing["result"] == "created" for thing in things)
@@ -145,7 +148,7 @@ def _show(things: list[Json], report: Report) -> None:
         show_one({"things": things, "report": report.rows()}, lambda _: "")
 
 
-def _add(folder: Folder, draft: Draft, report: Report) -> None:
+def _add(folder: Folder, draft: Draft, report: TakeoverReport) -> None:
     """Add a job, checked, under a name that no other of the folder has."""
     taken, name, count = {job.name for job, _ in folder.jobs}, draft.name, 1
     while draft.name in taken:
@@ -153,7 +156,7 @@ def _add(folder: Folder, draft: Draft, report: Report) -> None:
         draft.spec["name"] = f"{name} ({count})"
     if draft.name != name:
         reason = f"two jobs have the name {name!r}; the later one is {draft.name!r} now"
-        report.findings.append(Finding(f"job {name!r}", "name", Outcome.CHANGED, reason))
+        report.findings.append(FieldFinding(f"job {name!r}", "name", FieldOutcome.CHANGED, reason))
     folder.jobs.append((draft.checked(), report))
 
 

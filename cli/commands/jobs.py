@@ -5,34 +5,20 @@ from typing import Annotated, Any
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import Noun, Session
-from ccs.cli.client import lookup, schedule, views
+from ccs.cli.client import assignment, lookup, views
 from ccs.cli.client.api import FIRST_JOBS, Json
 from ccs.cli.commands.job_options import FIELDS, absolute
 from ccs.cli.commands.options import Force, JobRef, Limit, Pool, Unset, Wait, confirm, more
+from ccs.cli.commands.schedule_options import WHEN, Cron, Every, Zone, build
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal import fields
-from ccs.cli.terminal.output import Columns, many, say, short, show_list, show_one, table
+from ccs.cli.terminal.output import Columns, say, show_list, show_one, table
 from ccs.cli.terminal.output import fields as lines
+from ccs.flows.schedules import schedule
 
 app = Noun("Jobs: create, change, run.")
-
-_WHEN = "When it runs"
-
-Cron = Annotated[
-    str | None,
-    typer.Option("--cron", metavar='"M H D M W"', help="Run by cron, such as '0 9 * * 1-5'.", rich_help_panel=_WHEN),
-]
-Every = Annotated[
-    str | None,
-    typer.Option("--every", metavar="TIME", help="Run at an interval, such as 90m or 1d.", rich_help_panel=_WHEN),
-]
-Zone = Annotated[
-    str | None,
-    typer.Option(
-        "--timezone", metavar="ZONE", help="Zone of --cron or --every, such as Europe/Amsterdam.", rich_help_panel=_WHEN
-    ),
-]
 
 KEEPS_ITS_NAME = "a job keeps its name: Prefect does not rename deployments, and a new one would begin without runs"
 COPY_IT = "copy it: ccs jobs export JOB | ccs jobs import - --name NEW; then ccs jobs delete JOB"
@@ -43,7 +29,7 @@ _TASKS: Columns = {
     "MODEL": "model",
     "PERMISSIONS": "permissions",
     "WHAT": lambda t: t.get("prompt") or t.get("command") or t.get("prompt_file"),
-    "ID": lambda t: short(t["id"]),
+    "ID": lambda t: words.short(t["id"]),
 }
 _BUDGETS = {"budget_usd": "run", "budget_usd_per_day": "day", "budget_usd_per_month": "month"}
 _JOBS: Columns = {
@@ -52,7 +38,7 @@ _JOBS: Columns = {
     "SCHEDULE": lambda j: "paused" if j["paused"] else "; ".join(map(_in_words, j["schedules"])),
     "PROFILE": "profile",
     "DIRECTORY": lambda j: (j["working_directory"] or {}).get("path"),
-    "ID": lambda j: short(j["id"]),
+    "ID": lambda j: words.short(j["id"]),
 }
 
 
@@ -90,10 +76,10 @@ def create(
     """Create a job; its tasks come after, with `ccs tasks create`."""
     from ccs.cli.client import editing
 
-    api, schedules = Session.api(), schedule.build(cron, every, timezone)
+    api, schedules = Session.api(), build(cron, every, timezone)
     spec = {"name": name, "working_directory": {"path": absolute(".")}}
     changes = fields.read(FIELDS, options)
-    fields.put(spec, changes)
+    assignment.put(spec, changes)
     made = editing.create(api, spec, pool or Session.settings().pool, schedules)
     _warn(changes, made)
     say(f"created job {name!r}; add a task with: ccs tasks create --job {name!r} --name NAME --prompt TEXT")
@@ -109,10 +95,10 @@ def update(
     every: Every = None,
     timezone: Zone = None,
     no_schedule: Annotated[
-        bool, typer.Option("--no-schedule", help="Take away its schedules.", rich_help_panel=_WHEN)
+        bool, typer.Option("--no-schedule", help="Take away its schedules.", rich_help_panel=WHEN)
     ] = False,
     paused: Annotated[
-        bool | None, typer.Option("--pause/--resume", help="Stop or start its schedules.", rich_help_panel=_WHEN)
+        bool | None, typer.Option("--pause/--resume", help="Stop or start its schedules.", rich_help_panel=WHEN)
     ] = None,
     name: Annotated[str | None, typer.Option("--name", hidden=True)] = None,
     **options: Any,
@@ -122,15 +108,15 @@ def update(
 
     if name is not None:
         raise RequestError(KEEPS_ITS_NAME, COPY_IT)
-    api, schedules = Session.api(), schedule.build(cron, every, timezone)
+    api, schedules = Session.api(), build(cron, every, timezone)
     changes = fields.read(FIELDS, options)
     if not (changes or schedules or no_schedule or unset or paused is not None):
         raise RequestError("nothing to change was named", "see: ccs jobs update --help")
     found = lookup.job(api, job)
     if changes or unset:
-        taken = editing.unset_of(FIELDS, "Job", unset or [])
+        taken = fields.unset_of(FIELDS, "Job", unset or [])
         editing.require_profiles(api, changes)
-        editing.edit(api, found, lambda spec: editing.assign(spec, changes, taken))
+        editing.edit(api, found, lambda spec: fields.assign(spec, changes, taken))
     if schedules or no_schedule:
         editing.reschedule(api, found, schedules)
     if paused is not None:
@@ -177,7 +163,11 @@ def delete(job: JobRef, force: Force = False) -> None:
             f"job {found['name']!r} is under way: {', '.join(alive)}", f"end it with: ccs jobs stop {job}"
         )
     parts = ", ".join(
-        (many(len(lookup.tasks_of(found)), "task"), many(len(found["schedules"]), "schedule"), many(total, "run"))
+        (
+            words.many(len(lookup.tasks_of(found)), "task"),
+            words.many(len(found["schedules"]), "schedule"),
+            words.many(total, "run"),
+        )
     )
     confirm(f"delete job {found['name']!r} with {parts}?", force)
     api.delete_job(found["id"])
@@ -194,7 +184,7 @@ def run(
     ] = None,
 ) -> None:
     """Run a job now."""
-    from ccs.cli.client import starting
+    from ccs.cli.commands import starting
 
     api = Session.api()
     found = lookup.job(api, job)
@@ -248,7 +238,7 @@ def export(
         show_one(data, exports.text)
         return
     path = exports.save(data, str(out))
-    say(f"exported job {found['name']!r} with {many(len(data['job'].get('tasks', [])), 'task')} to {path}")
+    say(f"exported job {found['name']!r} with {words.many(len(data['job'].get('tasks', [])), 'task')} to {path}")
     show_one({"id": found["id"], "name": found["name"], "file": str(path)}, lambda row: str(row["file"]))
 
 
@@ -265,15 +255,18 @@ def import_(
     pool: Pool = None,
 ) -> None:
     """Make a job from an export, all of it or nothing. Its tasks get new ids."""
-    from ccs.cli.client import drafts, exports
-    from ccs.cli.legacy.takeover import Report
+    from ccs.cli.client import drafts
+    from ccs.cli.client.exports import load
+    from ccs.cli.commands import takeover
+    from ccs.cli.legacy import exports
+    from ccs.cli.legacy.takeover import TakeoverReport
 
-    api, report, target = Session.api(), Report(file), pool or Session.settings().pool
-    draft = exports.read(exports.load(file), report, exports.names_of(profile or [])).checked(name)
+    api, report, target = Session.api(), TakeoverReport(file), pool or Session.settings().pool
+    draft = exports.read(load(file), report, _renamed(profile or [])).checked(name)
     drafts.require(api, file, target, draft.profiles())
     made = drafts.store(api, draft, target, force, move=pool is not None)
-    report.tell()
-    say(f"imported job {draft.name!r} with {many(len(draft.spec['tasks']), 'task')}")
+    takeover.tell(report)
+    say(f"imported job {draft.name!r} with {words.many(len(draft.spec['tasks']), 'task')}")
     show_one({**_whole(made), "report": report.rows()}, _text)
 
 
@@ -299,8 +292,8 @@ def _text(job: Json) -> str:
         "Only if": job.get("only_if"),
         "On failure": job["on_failure"],
         "Parallel": job.get("max_parallel") if job.get("max_parallel", 1) != 1 else None,
-        "Timeout": views.span(job["timeout"]),
-        "Budget": ", ".join(f"{views.dollars(job[key])} a {span}" for key, span in _BUDGETS.items() if job.get(key)),
+        "Timeout": words.span(job["timeout"]),
+        "Budget": ", ".join(f"{words.dollars(job[key])} a {span}" for key, span in _BUDGETS.items() if job.get(key)),
         "Commits by": job.get("commit_author"),
         "Transcripts": job.get("transcripts"),
         "Schedule": [_in_words(s) for s in job["schedules"]] or "none",
@@ -313,8 +306,8 @@ def _text(job: Json) -> str:
 
 def _directory(directory: Json) -> str:
     flags = {"trust_project": "trusted", "require_git": "git", "allow_dirty": "may be dirty"}
-    words = ", ".join(word for key, word in flags.items() if directory.get(key))
-    return f"{directory.get('path')}" + (f"  ({words})" if words else "")
+    marks = ", ".join(word for key, word in flags.items() if directory.get(key))
+    return f"{directory.get('path')}" + (f"  ({marks})" if marks else "")
 
 
 def _worktree(worktree: Json) -> str:
@@ -345,3 +338,11 @@ def _chosen(deployment: Json, names: list[str]) -> list[str]:
     """The names of the tasks that --task stands for; NotFoundError for one that the job lacks."""
     known: list[Any] = lookup.tasks_of(deployment)
     return [str(lookup.task_in(deployment, known, name)["name"]) for name in names]
+
+
+def _renamed(options: list[str]) -> dict[str, str]:
+    """The profiles that --profile OLD=NAME renames."""
+    pairs = [option.partition("=") for option in options]
+    if bad := next((old for old, equals, new in pairs if not (old and equals and new)), None):
+        raise RequestError(f"--profile {bad!r} is not of the form OLD=NAME", "such as --profile old-profile=zai")
+    return {old: new for old, _, new in pairs}

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import views
 from ccs.cli.client.api import Api, Json
@@ -26,7 +27,7 @@ def list_(
         "NAME": "name",
         "POOL": "pool",
         "STATUS": "status",
-        "HEARTBEAT": lambda n: views.ago(n["last_heartbeat"]),
+        "HEARTBEAT": lambda n: words.ago(n["last_heartbeat"]),
     }
     show_list(shown, columns, "nodes", "no live node; start one with: ccs up -d")
 

@@ -107,8 +107,8 @@ def given(**options: Any) -> dict[str, Any]:
 
 def duration(text: str | None) -> int | None:
     """The seconds of an option such as 90m; RequestError when it is none."""
-    from ccs.cli.client.schedule import seconds
     from ccs.cli.errors import RequestError
+    from ccs.flows.schedules.schedule import seconds
 
     if text is None:
         return None

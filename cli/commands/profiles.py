@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import Noun, Session
-from ccs.cli.client import lookup, views
+from ccs.cli.client import lookup
 from ccs.cli.client.api import Json
 from ccs.cli.commands.options import Force, ProfileRef, confirm
 from ccs.cli.errors import RequestError
-from ccs.cli.terminal.output import Columns, fields, say, short, show_list, show_one
+from ccs.cli.terminal.output import Columns, fields, say, show_list, show_one
 
 app = Noun("Profiles: the environment claude runs with.")
 
@@ -52,7 +53,7 @@ _PROFILES: Columns = {
     "VARIABLES": lambda p: sorted(p["variables"]),
     "SECRETS": "secrets",
     "DESCRIPTION": "description",
-    "ID": lambda p: short(p["id"]),
+    "ID": lambda p: words.short(p["id"]),
 }
 
 
@@ -84,23 +85,26 @@ def create(
     called: Annotated[str | None, typer.Option("--name", metavar="NAME", hidden=True)] = None,
 ) -> None:
     """Create a profile; a template asks for what it needs."""
-    from ccs.cli.client import profile_change as environment
-    from ccs.cli.client import profile_templates as templates
-    from ccs.cli.client import provision
+    from ccs.cli.client import profile_templates, provision
+    from ccs.cli.client.validation import validation
+    from ccs.cli.commands import profile_options
+    from ccs.flows.spec.names import check_profile_name
 
     name = name or called or template
     if name is None:
         raise RequestError("a profile needs a name", "say: ccs profiles create NAME, or --template zai")
-    api, model = Session.api(), templates.of(template) if template else None
-    if api.profile(environment.check_profile_name(name)):
+    api, model = Session.api(), profile_templates.of(template) if template else None
+    with validation():
+        check_profile_name(name)
+    if api.profile(name):
         raise RequestError(f"there is a profile {name!r} already", f"change it with: ccs profiles update {name}")
     if model:
         description = model.description if description is None else description
-        env, secret = templates.filled(model, env or [], unset or [], secret or [])
-    budgets = environment.budgets(budget_per_day, budget_per_month)
+        env, secret = profile_options.filled(model, env or [], unset or [], secret or [])
+    budgets = profile_options.budgets(budget_per_day, budget_per_month)
     if None in budgets.values():  # who means that nothing may be spent would have no budget at all
         raise RequestError("a budget must be greater than 0", "leave it out where there is to be none")
-    data = environment.changed({"description": description or "", **budgets}, env, unset, secret)
+    data = profile_options.read(env, unset, secret).apply({"description": description or "", **budgets})
     made = api.create_profile(name, data, provision.profile_type(api))
     say(f"created profile {name!r}; use it with: ccs jobs create --profile {name}")
     show_one(row(made), _text)
@@ -122,14 +126,14 @@ def update(
 ) -> None:
     """Change a profile; what is not named stays, secrets too."""
     from ccs.cli.client import lock, renaming
-    from ccs.cli.client import profile_change as environment
+    from ccs.cli.commands import profile_options
 
     api = Session.api()
-    budgets = environment.budgets(budget_per_day, budget_per_month)
+    budgets = profile_options.budgets(budget_per_day, budget_per_month)
     if not (env or unset or secret or remove or budgets or name or description is not None):
         raise RequestError("nothing to change was named", "see: ccs profiles update --help")
     found = lookup.profile(api, profile)
-    change = environment.Change.read(env, unset, secret, remove, description, budgets)
+    change = profile_options.read(env, unset, secret, remove, description, budgets)
     if name and name != found["name"]:
         renamed = renaming.rename(api, found, name, change.apply(found["data"]))
         show_one(row(lookup.profile(api, str(renamed["name"]))), _text)
@@ -187,13 +191,13 @@ def row(document: Json) -> Json:
 
 
 def _text(profile: Json) -> str:
-    words = {"static": "{}", "env": "the node's {}", "unset": "(removed)"}
-    variables = {n: words.get(v["source"], "{}").format(v.get("value")) for n, v in profile["variables"].items()}
+    sources = {"static": "{}", "env": "the node's {}", "unset": "(removed)"}
+    variables = {n: sources.get(v["source"], "{}").format(v.get("value")) for n, v in profile["variables"].items()}
     head: dict[str, object] = {
         "Profile": f"{profile['name']}  ({profile['id']})",
         "Description": profile["description"],
         "Budgets": [f"${profile[k]:g} per {p}" for p, k in _BUDGETS.items() if profile[k]],
-        "Changed": views.ago(profile["updated"]),
+        "Changed": words.ago(profile["updated"]),
     }
     return "\n".join(
         [fields(head), "", fields({**variables, **dict.fromkeys(profile["secrets"], "(secret)")})]

@@ -7,7 +7,7 @@ from uuid import uuid4
 import typer
 
 from ccs.cli.app import FRAME, Session, WriteCommand
-from ccs.cli.client import views
+from ccs.cli.client import assignment, views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.commands.job_options import absolute
 from ccs.cli.commands.options import Pool, source_text
@@ -50,10 +50,10 @@ def run(
     Its job is gone afterwards, unless --keep gives it a name; its run and log stay: ccs runs get RUN.
     """
     from ccs.cli.client import editing
-    from ccs.cli.commands import following as follow
+    from ccs.cli.commands import following
 
     task = {"id": str(uuid4()), "name": "prompt", "prompt": source_text(prompt, "PROMPT"), "commit_on_success": commit}
-    fields.put(task, fields.read(_TASK, options))
+    assignment.put(task, fields.read(_TASK, options))
     place = {"path": absolute(directory), "require_git": not no_git, "allow_dirty": not commit}
     spec = {"name": keep or f"run-{uuid4().hex[:8]}", "working_directory": place, "tasks": [task]}
     api = Session.api()
@@ -61,7 +61,7 @@ def run(
     started = api.start_run(made["id"], f"ccs-{uuid4()}", {})
     say(f"run {started['name']} ({started['id']})")
     try:
-        code = follow.wait(api, str(started["id"]), Session.settings().ui_url)
+        code = following.wait(api, str(started["id"]), Session.settings().ui_url)
     except CcsError as error:
         if keep is None and isinstance(error, RequestError):
             raise _withdrawn(api, made, started, error) from error

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Json
 from ccs.cli.commands.options import Force, JobName, Limit, RunRef, Wait, confirm, duration, more
 from ccs.cli.errors import RequestError
-from ccs.cli.terminal.output import Columns, Format, Talk, many, say, short, show_list, show_one, write
+from ccs.cli.terminal.output import Columns, Format, Talk, say, show_list, show_one, write
 
 app = Noun("Runs of jobs: state, result, logs.")
 
@@ -25,12 +26,12 @@ _RUNS: Columns = {
     "RUN": "name",
     "JOB": "job",
     "STATUS": "status",
-    "STARTED": lambda r: views.ago(r["started"] or r["expected"]),
-    "DURATION": lambda r: views.span(r["duration_seconds"]),
+    "STARTED": lambda r: words.ago(r["started"] or r["expected"]),
+    "DURATION": lambda r: words.span(r["duration_seconds"]),
     "TURNS": "turns",
-    "COST": lambda r: views.dollars(r["cost_usd"]),
+    "COST": lambda r: words.dollars(r["cost_usd"]),
     "REASON": lambda r: r["reason"][:80],
-    "ID": lambda r: short(r["id"]),
+    "ID": lambda r: words.short(r["id"]),
 }
 
 
@@ -64,10 +65,11 @@ def watch(
 @app.verb("get", "ccs runs get 3f2a")
 def get(run: RunRef) -> None:
     """How a run went: state and reason, and what each task did, cost and left behind."""
-    from ccs.cli.client import results
+    from ccs.cli.client.results import read
+    from ccs.cli.terminal import results
 
     api = Session.api()
-    show_one(results.read(api, lookup.run(api, run), Session.settings().ui_url), results.text)
+    show_one(read(api, lookup.run(api, run), Session.settings().ui_url), results.text)
 
 
 @app.verb("logs", "ccs runs logs 3f2a -f")
@@ -76,17 +78,17 @@ def logs(
     follow_: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
 ) -> None:
     """What a run said; plain lines, also on a pipe."""
-    from ccs.cli.commands import following as follow
+    from ccs.cli.commands import following
 
     api = Session.api()
     identity = str(lookup.run(api, run)["id"])
-    lines = follow.lines(api, identity) if follow_ else follow.Log(api, identity).new()
+    lines = following.lines(api, identity) if follow_ else following.Log(api, identity).new()
     if Talk.format in (None, Format.TABLE):
-        for line in filter(follow.is_news, lines):
-            write(follow.text_of(line))
+        for line in filter(following.is_news, lines):
+            write(following.text_of(line))
     elif Talk.format is Format.NDJSON:
         for line in lines:
-            show_one(line, follow.text_of)
+            show_one(line, following.text_of)
     else:
         show_list(list(lines), {})
 
@@ -126,7 +128,8 @@ def restart(
 
     It is the job as it was then, with the same tasks; for the job as it is now: ccs jobs run JOB.
     """
-    from ccs.cli.client import starting
+    from ccs.cli.client.starting import continuing
+    from ccs.cli.commands import starting
 
     api = Session.api()
     old = lookup.run(api, run)
@@ -137,7 +140,7 @@ def restart(
     if parameters.get("job") != (deployment.get("parameters") or {}).get("job"):
         say(f"job {deployment['name']!r} was changed since; as it is now: ccs jobs run {deployment['name']!r}")
     if from_failed:
-        parameters = starting.continuing(api, old)
+        parameters = continuing(api, old)
     starting.start(api, deployment, parameters, wait)
 
 
@@ -152,9 +155,9 @@ def delete(
     names = ", ".join(str(r["name"]) for r in found.values())
     if alive := [str(r["name"]) for r in found.values() if views.is_under_way(r)]:
         raise RequestError(f"still under way: {', '.join(alive)}", f"end it with: ccs runs stop {alive[0]}")
-    confirm(f"delete {many(len(found), 'run')}: {names}?", force)
+    confirm(f"delete {words.many(len(found), 'run')}: {names}?", force)
     api.delete_runs(list(found))
-    say(f"deleted {many(len(found), 'run')}: {names}")
+    say(f"deleted {words.many(len(found), 'run')}: {names}")
 
 
 def _filter(job: str | None, states: list[str], since: str | None) -> Json:

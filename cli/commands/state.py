@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import FRAME, Command, Session
-from ccs.cli.client import schedule, views
+from ccs.cli.client import views
 from ccs.cli.client.api import FIRST_JOBS, Json
 from ccs.cli.commands.options import Limit, more
-from ccs.cli.terminal.output import Columns, fields, short, show_list, show_one, table
+from ccs.cli.terminal.output import Columns, fields, show_list, show_one, table
+from ccs.flows.schedules import schedule
 
 app = typer.Typer(**FRAME)
 
@@ -17,10 +19,10 @@ _SCHEDULES: Columns = {
     "JOB": "job",
     "SCHEDULE": "in_words",
     "NEXT": lambda s: _local(s["next"]),
-    "IN": lambda s: views.ago(s["next"]).removeprefix("in "),
+    "IN": lambda s: words.ago(s["next"]).removeprefix("in "),
     "STATUS": "status",
     "ONLY": "only",
-    "ID": lambda s: short(s["id"]),
+    "ID": lambda s: words.short(s["id"]),
 }
 
 
@@ -74,8 +76,8 @@ def text(state: Json) -> str:
         "LATEST RUNS": "name",
         "JOB": "job",
         "STATUS": "status",
-        "STARTED": lambda r: views.ago(r["started"] or r["expected"]),
-        "COST": lambda r: views.dollars(r["cost_usd"]),
+        "STARTED": lambda r: words.ago(r["started"] or r["expected"]),
+        "COST": lambda r: words.dollars(r["cost_usd"]),
     }
     return fields(head) + (f"\n\n{table(state['runs'], columns)}" if state["runs"] else "")
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Json
@@ -21,9 +22,9 @@ _JOBS: Columns = {
     "OK": lambda j: j["status"].get("completed", 0),
     "FAILED": lambda j: j["status"].get("failed", 0) + j["status"].get("crashed", 0),
     "CANCELLED": lambda j: j["status"].get("cancelled", 0),
-    "COST": lambda j: views.dollars(j["cost_usd"]),
+    "COST": lambda j: words.dollars(j["cost_usd"]),
     "TURNS": "turns",
-    "DURATION": lambda j: views.span(j["duration_seconds"]),
+    "DURATION": lambda j: words.span(j["duration_seconds"]),
 }
 
 
@@ -75,7 +76,7 @@ def _text(found: Json) -> str:
         "Since": f"{datetime.fromisoformat(found['since']).astimezone():%Y-%m-%d %H:%M}",
         "Runs": str(found["runs"]),
         "Status": ", ".join(f"{count} {name}" for name, count in sorted(found["status"].items())),
-        "Cost": views.dollars(found["cost_usd"]),
+        "Cost": words.dollars(found["cost_usd"]),
         "Turns": str(found["turns"]),
     }
     return fields(head) + (f"\n\n{table(found['jobs'], _JOBS)}" if found["jobs"] else "")

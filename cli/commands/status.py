@@ -4,6 +4,7 @@ from typing import Any
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.client import views
 from ccs.cli.client.api import PROFILE_TYPE, Api, Json
@@ -13,7 +14,7 @@ from ccs.cli.terminal.output import Columns, fields, show_one, table
 
 app = typer.Typer(**FRAME)
 
-_NODES: Columns = {"NODE": "name", "STATUS": "status", "HEARTBEAT": lambda n: views.ago(n["last_heartbeat"])}
+_NODES: Columns = {"NODE": "name", "STATUS": "status", "HEARTBEAT": lambda n: words.ago(n["last_heartbeat"])}
 
 
 @app.command("health", cls=Command, epilog="Example:  ccs health && ccs jobs run nightly")

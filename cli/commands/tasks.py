@@ -4,14 +4,15 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import Noun, Session
-from ccs.cli.client import lookup, views
+from ccs.cli.client import assignment, lookup, views
 from ccs.cli.client.api import Json
 from ccs.cli.commands.options import Force, JobName, Limit, TaskRef, Unset, Wait, confirm, more, names
 from ccs.cli.commands.task_options import FIELDS
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal import fields
-from ccs.cli.terminal.output import Columns, say, short, show_list, show_one
+from ccs.cli.terminal.output import Columns, say, show_list, show_one
 from ccs.cli.terminal.output import fields as lines
 
 _FIRST_TASKS = 500
@@ -27,7 +28,7 @@ _TASKS: Columns = {
     "MODEL": "model",
     "PERMISSIONS": "permissions",
     "WHAT": lambda t: t.get("prompt") or t.get("command") or t.get("prompt_file"),
-    "ID": lambda t: short(t["id"]),
+    "ID": lambda t: words.short(t["id"]),
 }
 
 
@@ -63,7 +64,7 @@ def create(
     """Add a task at the end of a job."""
     from uuid import uuid4
 
-    task = fields.put({"id": str(uuid4()), "name": name}, fields.read(FIELDS, options))
+    task = assignment.put({"id": str(uuid4()), "name": name}, fields.read(FIELDS, options))
     deployment = lookup.job(Session.api(), job)
     _store(deployment, lambda spec: spec.setdefault("tasks", []).append(task), task)
     say(f"created task {deployment['name']}/{name}; run it with: ccs jobs run {deployment['name']!r} --wait")
@@ -94,7 +95,7 @@ def update(
 @app.verb("run", "ccs tasks run nightly/fix --wait")
 def run(task: TaskRef, wait: Wait = False) -> None:
     """Run one task of a job now."""
-    from ccs.cli.client import starting
+    from ccs.cli.commands import starting
 
     api = Session.api()
     deployment, found = lookup.task(api, task)
@@ -126,7 +127,7 @@ def _change(name: str, changes: Json, unset: list[str] | None = None, to: str | 
     from ccs.cli.client import editing, moving
 
     api = Session.api()
-    taken = editing.unset_of(FIELDS, "Task", unset or [])
+    taken = fields.unset_of(FIELDS, "Task", unset or [])
     deployment, found = lookup.task(api, name)
     sources = {"prompt", "prompt_file", "command"}
     if sources & changes.keys():
@@ -136,7 +137,7 @@ def _change(name: str, changes: Json, unset: list[str] | None = None, to: str | 
         task = _in(spec, found)
         if "name" in changes:
             editing.rename_task(spec, str(task["name"]), changes["name"])
-        editing.assign(task, changes, taken)
+        fields.assign(task, changes, taken)
         return task
 
     def take(spec: Json) -> Json:
@@ -175,21 +176,21 @@ def _in(spec: Json, task: Json) -> Json:
 
 def _text(task: Json) -> str:
     order = ["job", "name", "id", "enabled", *(k for k in task if k not in ("job", "name", "id", "enabled"))]
-    words = {"name": "Task", "budget_usd": "Budget", "attempt_budget_usd": "Attempt budget"}
-    return lines({words.get(k, k.replace("_", " ").capitalize()): _in_words(k, task[k]) for k in order if k in task})
+    headings = {"name": "Task", "budget_usd": "Budget", "attempt_budget_usd": "Attempt budget"}
+    return lines({headings.get(k, k.replace("_", " ").capitalize()): _in_words(k, task[k]) for k in order if k in task})
 
 
 def _in_words(field: str, value: Any) -> object:
     """The value of a field for reading; nothing for what is not asked for."""
     match field:
         case "timeout" | "first_output_timeout" | "idle_timeout" | "max_limit_wait":
-            return views.span(value)
+            return words.span(value)
         case "budget_usd" | "attempt_budget_usd":
-            return views.dollars(value)
+            return words.dollars(value)
         case "gates":
             return [gate.get("command") for gate in value]
         case "retry":
-            more = f", after {views.span(value.get('delay_seconds'))}, each later by {value.get('backoff'):g} times"
+            more = f", after {words.span(value.get('delay_seconds'))}, each later by {value.get('backoff'):g} times"
             return f"{value['max_attempts']} attempts{more}" if value.get("max_attempts", 1) > 1 else ""
         case "output_schema":
             import json

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.commands.options import confirm, duration
 from ccs.cli.errors import RequestError
@@ -34,7 +35,7 @@ def list_(directory: Directory = Path()) -> None:
         "AHEAD": "ahead",
         "BEHIND": "behind",
         "STATE": _state,
-        "CHANGED": lambda row: _ago(row["last_change"]),
+        "CHANGED": lambda row: words.ago(row["last_change"]),
         "PATH": "path",
     }
     show_list([_row(tree) for tree in _trees(directory)], columns, "worktrees", "no worktree of a job here")
@@ -145,11 +146,5 @@ def _text(path: str) -> str:
 
 
 def _state(row: Any) -> str:
-    words = [word for word in ("running", "dirty", "unmerged", "missing", "locked") if row[word]]
-    return ", ".join([*words, *([row["problem"]] if row["problem"] else [])]) or "ok"
-
-
-def _ago(time: str) -> str:
-    from ccs.cli.client.views import ago
-
-    return ago(time)
+    marks = [mark for mark in ("running", "dirty", "unmerged", "missing", "locked") if row[mark]]
+    return ", ".join([*marks, *([row["problem"]] if row["problem"] else [])]) or "ok"

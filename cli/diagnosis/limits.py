@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from ccs.cli import words
 from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis.findings import Finding, warn
-from ccs.cli.terminal.output import many, show_one
+from ccs.cli.terminal.output import show_one
 from ccs.flows.spec.names import limit_variable
 
 _BEGINNING = "ccs_limit_"
@@ -78,7 +79,7 @@ def _findings(api: Api, variables: Iterable[Json]) -> Iterator[Finding]:
         of_node = who.startswith(_OF_NODE)
         who = who.removeprefix(_OF_NODE)
         whose = f"the login of node {who!r}" if of_node else f"profile {who!r}"
-        when = f"{views.clock(until)} ({views.ago(until.isoformat())})"
+        when = f"{words.clock(until)} ({words.ago(until.isoformat())})"
         command = f"ccs {'nodes' if of_node else 'profiles'} lift-limit {who}"
         lift_it = f"wait, or use another profile; if it is over already: {command}"
         yield warn("limit", f"usage limit of {whose} until {when}: its tasks wait until then", lift_it)
@@ -88,7 +89,7 @@ def show_lifted(done: Json, thing: Json, whose: str) -> None:
     """The result of lifting a limit."""
     gone = f"lifted the usage limit of {whose}" if done["lifted"] else f"no usage limit of {whose} holds"
     runs = done["runs"]
-    on = f"; {many(len(runs), 'run')} that waited for it can go on now: {', '.join(runs)}" if runs else ""
+    on = f"; {words.many(len(runs), 'run')} that waited for it can go on now: {', '.join(runs)}" if runs else ""
     show_one({**thing, **done}, lambda _: gone + on)
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from ccs.cli import words
 from ccs.cli.client import views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis.findings import Finding, fail, info, warn
-from ccs.cli.terminal.output import many
 
 _REFUSED = "Deployment concurrency"
 """What Prefect's reason begins with when it cancels a run for others of its job."""
@@ -62,7 +62,7 @@ def of_run(api: Api, run: Json, deployment: Json) -> Iterator[Finding]:
 def beside(api: Api, run: Json, deployment: Json) -> Iterator[Finding]:
     """Other runs of its job that are under way while a run is."""
     if others := [r for r in _alive(api, deployment) if r["id"] != run["id"]]:
-        yield info("other", f"{many(len(others), 'other run')} of the job under way, such as {others[0]['name']}")
+        yield info("other", f"{words.many(len(others), 'other run')} of the job under way, such as {others[0]['name']}")
 
 
 def _limit(deployment: Json) -> Json:
@@ -110,4 +110,4 @@ def _in_the_way(api: Api, run: Json, deployment: Json, moment: str) -> str:
 
 
 def _between(began: str, until: datetime) -> str:
-    return views.span(max(0, round((until - datetime.fromisoformat(began)).total_seconds())))
+    return words.span(max(0, round((until - datetime.fromisoformat(began)).total_seconds())))

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from ccs.cli.client import lookup, schedule, views
+from ccs.cli import words
+from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis import advice, budgets, limits, overlap
 from ccs.cli.diagnosis.findings import Finding, fail, info, ranked, warn
+from ccs.flows.schedules import schedule
 
 LATE = 30.0
 """Seconds after its time from which a run that has not started is late."""
@@ -79,7 +81,7 @@ def _place(api: Api, thing: Json) -> Iterator[Finding]:
         yield info("node", f"{len(live)} live node(s) in pool {name!r}: {', '.join(live[:5])}")
     else:
         seen = max((n["last_heartbeat_time"] for n in nodes if n.get("last_heartbeat_time")), default=None)
-        last = f", the last was seen {views.ago(seen)}" if seen else ""
+        last = f", the last was seen {words.ago(seen)}" if seen else ""
         yield fail("node", f"no node of work pool {name!r} is alive{last}", f"ccs up -d --pool {name}")
     yield from _limits(api, pool, thing)
 
@@ -113,9 +115,9 @@ def _times(deployment: Json) -> Iterator[Finding]:
         yield fail("schedule", f"all its {len(schedules)} schedules are inactive", f"activate one in the UI, or give it another: ccs jobs update {name!r} --cron …")  # fmt: skip  # noqa: E501
     elif not deployment.get("paused"):
         due = min((t for s in active for t in schedule.fire_times(s, datetime.now(UTC), 1)), default=None)
-        words = "; ".join(schedule.describe(s) for s in active)
-        when = f": next {due:%a %Y-%m-%d %H:%M:%S %z} ({views.ago(due.isoformat())})" if due else ""
-        yield info("schedule", f"it runs {words}{when}")
+        planned = "; ".join(schedule.describe(s) for s in active)
+        when = f": next {due:%a %Y-%m-%d %H:%M:%S %z} ({words.ago(due.isoformat())})" if due else ""
+        yield info("schedule", f"it runs {planned}{when}")
 
 
 def _queue(api: Api, deployment: Json) -> Iterator[Finding]:
@@ -124,7 +126,7 @@ def _queue(api: Api, deployment: Json) -> Iterator[Finding]:
     late = [r for r in waiting if _passed(r, api.server_time) > LATE]
     if late:
         oldest = late[-1]
-        since = views.ago(views.due(oldest))
+        since = words.ago(views.due(oldest))
         yield warn(
             "late", f"{len(late)} run(s) are late; {oldest['name']} was due {since}", f"ccs explain {oldest['name']}"
         )
@@ -150,7 +152,7 @@ def _last(api: Api, deployment: Json) -> Iterator[Finding]:
 def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]:
     """How a run ended: the state, then each task that was not ok."""
     name, said = run["name"], (run.get("state") or {}).get("message") or ""
-    when = views.ago(run.get("end_time") or run.get("expected_start_time"))
+    when = words.ago(run.get("end_time") or run.get("expected_start_time"))
     told = any(str(row.get("verdict")) not in views.FINE for row in rows)  # the tasks say it better
     ended = f"was {run['state_name'].lower()}" if run["state_type"] == "CANCELLED" else run["state_name"].lower()
     what = f"it {ended} {when}" + (f": {said}" if said and not told else "")
@@ -194,14 +196,14 @@ def _said(api: Api, run: Json) -> Iterator[Finding]:
     """What a run under way does, or waits for."""
     if line := api.last_line(str(run["id"])):
         text = str(line["message"]).strip().partition("\n")[0]
-        yield info("log", f"its log said last, {views.ago(line['timestamp'])}: {text[:300]}")
+        yield info("log", f"its log said last, {words.ago(line['timestamp'])}: {text[:300]}")
 
 
 def _delay(run: Json, others: list[Finding]) -> Iterator[Finding]:
     if not others and run.get("start_time") and run.get("expected_start_time"):
         late = _seconds(run["expected_start_time"], datetime.fromisoformat(run["start_time"]))
         if late > LATE:
-            yield warn("late", f"it started {views.span(round(late))} after its time: no node was free or alive then")
+            yield warn("late", f"it started {words.span(round(late))} after its time: no node was free or alive then")
 
 
 def _waits(run: Json, now: datetime) -> Finding:
@@ -212,18 +214,18 @@ def _waits(run: Json, now: datetime) -> Finding:
         due, passed = views.due(run) or "", _passed(run, now)
         if passed < -1:  # the server tells its time to the second
             if run["state_name"] == views.ENQUEUED:
-                return info("waiting", f"it waits for other runs of its job; the next try is {views.ago(due)}")
+                return info("waiting", f"it waits for other runs of its job; the next try is {words.ago(due)}")
             if views.is_waiting(run):
-                when = f"{views.clock(datetime.fromisoformat(due))} ({views.ago(due)})"
+                when = f"{words.clock(datetime.fromisoformat(due))} ({words.ago(due)})"
                 return info("waiting", f"it waits and goes on by itself at {when}{more}")
-            return info("time", f"it is not due yet: {due} ({views.ago(due)})")
-        what = f"it was due {views.ago(due)} and waits ({run['state_name']}){more}"
+            return info("time", f"it is not due yet: {due} ({words.ago(due)})")
+        what = f"it was due {words.ago(due)} and waits ({run['state_name']}){more}"
         return warn("late", what) if passed > LATE else info("time", what)
     if kind == "PENDING":
         return info("pending", f"a node has taken it and is starting it{more}", f"ccs runs logs {run['name']} -f")
     if kind == "CANCELLING":
         return warn("cancelling", f"its node has been asked to end it{more}", f"ccs runs stop {run['name']} --force")
-    since = views.ago(run.get("start_time"))
+    since = words.ago(run.get("start_time"))
     return info("running", f"it is {run['state_name'].lower()} since {since}{more}", f"ccs runs logs {run['name']} -f")
 
 

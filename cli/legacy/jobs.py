@@ -10,7 +10,7 @@ from ccs.cli.client.drafts import Draft
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.names import DIRECTORY
 from ccs.cli.legacy.schedules import schedule_of
-from ccs.cli.legacy.takeover import Fields, Report
+from ccs.cli.legacy.takeover import Fields, TakeoverReport
 
 _PERMISSIONS = ("default", "bypass", "acceptEdits", "plan")
 _RECORDS = ("id", "created_at", "updated_at", "status")
@@ -22,7 +22,7 @@ _LEFT_RECORD = "a record of its past"
 class Takeover:
     """How things are taken over: what a profile is called here, whether tasks keep their ids, where findings go."""
 
-    report: Report
+    report: TakeoverReport
     profile: Callable[[str], str]
     keep_ids: bool = False
 

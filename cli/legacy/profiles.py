@@ -5,7 +5,7 @@ from typing import Any
 
 from ccs.cli.client.api import Json
 from ccs.cli.legacy.names import SHORTCUTS, profile_name
-from ccs.cli.legacy.takeover import Fields, Report
+from ccs.cli.legacy.takeover import FieldFinding, FieldOutcome, Fields, TakeoverReport
 from ccs.flows.spec.names import MAX_PROFILE_NAME
 
 _STORES = {
@@ -41,7 +41,7 @@ class Profile:
     data: Json = field(default_factory=dict)
 
 
-def profile_of(data: Any, taken: set[str], report: Report) -> tuple[str, Profile]:
+def profile_of(data: Any, taken: set[str], report: TakeoverReport) -> tuple[str, Profile]:
     """The id of a profile there, and what it is here."""
     fields = Fields(
         data, f"profile {str(data.get('name', 'Untitled Profile'))!r}" if isinstance(data, dict) else "", report
@@ -66,7 +66,7 @@ def profile_of(data: Any, taken: set[str], report: Report) -> tuple[str, Profile
     return identity, Profile(name, found)
 
 
-def settings_of(data: Any, report: Report) -> None:
+def settings_of(data: Any, report: TakeoverReport) -> None:
     """Account for the settings; none of them belongs to the server."""
     fields = Fields(data, "settings", report)
     fields.left("belongs to the window", *_WINDOW)
@@ -139,6 +139,4 @@ def _static(variable: Fields, found: Json, name: str, value: str) -> None:
 
 
 def _tell(variable: Fields, name: str, outcome: str, reason: str) -> None:
-    from ccs.cli.legacy.takeover import Finding, Outcome
-
-    variable.report.findings.append(Finding(variable.thing, f"env_vars.{name}", Outcome(outcome), reason))
+    variable.report.findings.append(FieldFinding(variable.thing, f"env_vars.{name}", FieldOutcome(outcome), reason))

@@ -3,11 +3,10 @@
 import re
 from datetime import UTC, datetime
 
-from ccs.cli.client import schedule
 from ccs.cli.client.api import Json
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.takeover import Fields
-from ccs.flows.schedules import cron
+from ccs.flows.schedules import cron, schedule
 
 _PRESET = re.compile(r"(\d+)\s*(min|minute|hour|day)s?")
 _UNITS = {"second": 1, "min": 60, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -136,7 +135,7 @@ def _zone(fields: Fields, used: bool) -> str:
         return zone
     try:
         zone = schedule.check_zone(zone)
-    except RequestError as error:
+    except schedule.ZoneError as error:
         fields.lost("timezone", f"{error}; the task has no schedule")
         return ""
     fields.changed("timezone", "claude-code-scheduler ignored it and went by its machine's clock; ccs goes by it")

@@ -7,10 +7,9 @@ from typing import Any
 
 from ccs.cli.client.api import Json
 from ccs.cli.errors import RequestError
-from ccs.cli.terminal.output import say
 
 
-class Outcome(StrEnum):
+class FieldOutcome(StrEnum):
     """What became of a field."""
 
     MAPPED = "mapped"  # means the same here
@@ -20,39 +19,25 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class FieldFinding:
     """What became of one field of one thing."""
 
     thing: str
     field: str
-    outcome: Outcome
+    outcome: FieldOutcome
     reason: str = ""
 
 
 @dataclass
-class Report:
+class TakeoverReport:
     """The findings about one source; `source` is its name in error texts."""
 
     source: str
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[FieldFinding] = field(default_factory=list)
 
     def rows(self) -> list[Json]:
         """The findings as JSON."""
         return [asdict(finding) for finding in self.findings]
-
-    def tell(self) -> None:
-        """Say on stderr what became of each field: a line for each that changed or was lost, one for the others."""
-        for thing in dict.fromkeys(f.thing for f in self.findings):
-            of_thing = [f for f in self.findings if f.thing == thing]
-            say(f"{thing}:")
-            if names := [f.field for f in of_thing if f.outcome is Outcome.MAPPED]:
-                say(f"  mapped: {', '.join(names)}")
-            left = [f for f in of_thing if f.outcome is Outcome.LEFT_OUT]
-            for reason in dict.fromkeys(f.reason for f in left):
-                say(f"  left out ({reason}): {', '.join(f.field for f in left if f.reason == reason)}")
-            for finding in of_thing:
-                if finding.outcome in (Outcome.CHANGED, Outcome.NOT_MAPPED):
-                    say(f"  {finding.outcome}: {finding.field}: {finding.reason}")
 
 
 _KINDS = {
@@ -68,7 +53,7 @@ _KINDS = {
 class Fields:
     """The fields of one thing in a foreign file: read with their types checked, each accounted for."""
 
-    def __init__(self, data: Any, thing: str, report: Report, prefix: str = "") -> None:
+    def __init__(self, data: Any, thing: str, report: TakeoverReport, prefix: str = "") -> None:
         self.thing, self.report, self._prefix = thing, report, prefix
         if not isinstance(data, dict):
             raise RequestError(f"{report.source}: {thing} is not an object", "nothing was written")
@@ -126,19 +111,19 @@ class Fields:
 
     def mapped(self, *names: str) -> None:
         """These fields mean the same here."""
-        self._tell(names, Outcome.MAPPED, "")
+        self._tell(names, FieldOutcome.MAPPED, "")
 
     def changed(self, name: str, reason: str) -> None:
         """A field means something else here."""
-        self._tell((name,), Outcome.CHANGED, reason)
+        self._tell((name,), FieldOutcome.CHANGED, reason)
 
     def lost(self, name: str, reason: str) -> None:
         """What a field asks for does not exist here."""
-        self._tell((name,), Outcome.NOT_MAPPED, reason)
+        self._tell((name,), FieldOutcome.NOT_MAPPED, reason)
 
     def left(self, reason: str, *names: str) -> None:
         """These fields need no place here."""
-        self._tell(names, Outcome.LEFT_OUT, reason)
+        self._tell(names, FieldOutcome.LEFT_OUT, reason)
 
     def as_here(self, name: str, same: bool, reason: str) -> None:
         """A field that is mapped when it asks for what happens here anyway, and else is lost."""
@@ -153,10 +138,10 @@ class Fields:
             if name not in self._told:
                 self.lost(name, "ccs does not know this field")
 
-    def _tell(self, names: Sequence[str], outcome: Outcome, reason: str) -> None:
+    def _tell(self, names: Sequence[str], outcome: FieldOutcome, reason: str) -> None:
         self._told.update(names)
-        there = [n for n in names if n in self._data and (self.has(n) or outcome is not Outcome.LEFT_OUT)]
-        self.report.findings += [Finding(self.thing, self._prefix + n, outcome, reason) for n in there]
+        there = [n for n in names if n in self._data and (self.has(n) or outcome is not FieldOutcome.LEFT_OUT)]
+        self.report.findings += [FieldFinding(self.thing, self._prefix + n, outcome, reason) for n in there]
 
     def _value(self, kind: type, names: Sequence[str], default: Any) -> Any:
         for name in names:

@@ -1,14 +1,16 @@
 """Options that set fields of a spec: declared once, taken by every command that creates or changes the thing."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import typer
 
+from ccs.cli.client import assignment
 from ccs.cli.client.api import Json
 from ccs.cli.errors import RequestError
+from ccs.cli.terminal.output import say
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,28 +86,11 @@ def read(fields: Sequence[Field], options: Json) -> Json:
     return found
 
 
-def put(spec: Json, changes: Json) -> Json:
-    """Set fields of a spec by their paths; the spec."""
-    for path, value in changes.items():
-        *levels, last = path.split(".")
-        here = spec
-        for level in levels:
-            if not isinstance(here.get(level), dict):
-                here[level] = {}
-            here = here[level]
-        here[last] = value
-    return spec
-
-
-def take(spec: Json, paths: Iterable[str]) -> Iterator[str]:
-    """Take fields out of a spec, so that their defaults apply; yields the paths of those that were not in it."""
-    for path in paths:
-        *levels, last = path.split(".")
-        here: Any = spec
-        for level in levels:
-            here = here.get(level) if isinstance(here, dict) else None
-        if not isinstance(here, dict) or here.pop(last, None) is None:
-            yield path
+def assign(spec: Json, changes: Json, unset: Iterable[str] = ()) -> None:
+    """Set fields of a spec by their paths, and take back others to their defaults; say which of these had none."""
+    for path in assignment.take(spec, unset):
+        say(f"{path} was not set")
+    assignment.put(spec, changes)
 
 
 def named(fields: Sequence[Field], names: Iterable[str], model: Iterable[str]) -> list[str]:
@@ -123,6 +108,16 @@ def named(fields: Sequence[Field], names: Iterable[str], model: Iterable[str]) -
             raise RequestError(f"there is no field {name!r} to unset", hint)
         found.append(known[asked])
     return found
+
+
+def unset_of(options: Sequence[Field], model: str, names: Iterable[str]) -> list[str]:
+    """The paths that --unset names, of a `Job` or a `Task`; RequestError for what is no field of it."""
+    if not (names := list(names)):
+        return []
+    from ccs.flows.spec.job import Job
+    from ccs.flows.spec.task import Task
+
+    return named(options, names, (Job if model == "Job" else Task).model_fields)
 
 
 def _completion(values: Values) -> Callable[[str], list[str]]:

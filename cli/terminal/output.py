@@ -135,16 +135,6 @@ def fields(pairs: Mapping[str, object]) -> str:
     return "\n".join(f"{name:<{width}}" + value.replace("\n", "\n" + " " * width) for name, value in shown.items())
 
 
-def many(count: int, what: str) -> str:
-    """So many things, in words: `1 task`, `2 tasks`."""
-    return f"{count} {what}" + ("" if count == 1 else "s")
-
-
-def short(identity: object) -> str:
-    """The beginning of an id, enough to name the thing by."""
-    return str(identity or "")[:8]
-
-
 def has_unicode() -> bool:
     """Whether stdout takes more than plain letters; Python writes UTF-8 also where the locale has only those."""
     locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG")

@@ -17,9 +17,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import ccs.cli.main
-from ccs.cli.client import editing, provision, schedule
+from ccs.cli.client import editing, provision
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
+from ccs.cli.commands.schedule_options import build
 from tests.worlds.server import clean_environment, running_server
 
 REPEATS = 5
@@ -45,7 +46,7 @@ def fill(url: str, database: Path, jobs: int, runs: int) -> None:
     provision.provision(api, "ccs")
     tasks = [{"name": f"task {n}", "prompt": f"Do the thing number {n} of this job."} for n in range(5)]
     made = []
-    for name, planned in (("plain", []), ("planned", schedule.build("0 9 * * 1-5", None, "Europe/Amsterdam"))):
+    for name, planned in (("plain", []), ("planned", build("0 9 * * 1-5", None, "Europe/Amsterdam"))):
         spec = {"name": name, "working_directory": {"path": "/srv/app"}, "tasks": tasks}
         made.append(str(api.create_job(editing.deployment_of(editing.checked(spec), "ccs", planned))["id"]))
     run = str(api.start_run(made[0], "bench", {})["id"])

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from ccs.cli import claude_code_scheduler as legacy
-from ccs.cli.client import exports
 from ccs.cli.commands import import_legacy as legacy_folder
 from ccs.cli.errors import RequestError
-from ccs.cli.legacy.takeover import Report
+from ccs.cli.legacy import exports
+from ccs.cli.legacy.takeover import TakeoverReport
 from tests.fakes import legacy_data as old
 from tests.fakes.damage import damaged
 
@@ -47,7 +47,7 @@ def test_a_damaged_export_is_a_job_or_one_clear_error(seed: int, tmp_path: Path)
         for _ in range(50):
             data = damaged(source, dice)
             try:
-                draft = exports.read(data, Report("x"), {}).checked()
+                draft = exports.read(data, TakeoverReport("x"), {}).checked()
             except RequestError as error:
                 assert str(error), data
             else:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from ccs.cli.client import assignment
 from ccs.cli.commands import job_options, task_options
 from ccs.cli.terminal import fields
 from ccs.cli.terminal.fields import Field
@@ -250,4 +251,4 @@ def test_a_job_that_an_older_ccs_made_gets_the_fields_of_today(ccs: Cli, job: st
 def test_a_switch_with_one_side_is_not_given_when_it_is_left_out() -> None:
     options = (Field("a.b", "--b", "", kind=bool, read=lambda _: 1), Field("c", "--c/--no-c", "", kind=bool))
     assert fields.read(options, {"b": False, "c": False}) == {"c": False}
-    assert fields.put({"a": {"x": 2}}, {"a.b": 1, "c": False}) == {"a": {"x": 2, "b": 1}, "c": False}
+    assert assignment.put({"a": {"x": 2}}, {"a.b": 1, "c": False}) == {"a": {"x": 2, "b": 1}, "c": False}

@@ -1,12 +1,11 @@
-"""Schedules of a job: from options to what Prefect stores, and back to words and times."""
+"""Schedules of a job as Prefect stores them: made, said in words, and when they come due."""
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from ccs.cli.errors import RequestError
-from ccs.flows.schedules import cron as crons
+from ccs.flows.schedules import cron
 
 MIN_INTERVAL = 60
 """Seconds; Prefect's scheduler looks no more often."""
@@ -38,29 +37,29 @@ def in_words(total: float) -> str:
     return words or "0s"
 
 
-def build(cron: str | None, every: str | None, timezone: str | None) -> list[dict[str, Any]]:
-    """The schedules that options ask for, as Prefect takes them; RequestError when they make no sense."""
-    if cron and every:
-        raise RequestError("--cron and --every cannot both be given", "choose one; a job can get more in the UI")
-    if timezone and not (cron or every):
-        raise RequestError("--timezone needs --cron or --every", "say when the job runs, too")
-    try:
-        zone = check_zone(timezone or "UTC")
-        if cron:
-            return [{"schedule": {"cron": crons.check(cron), "timezone": zone, "day_or": True}, "active": True}]
-        if every:
-            interval = seconds(every)
-            if interval < MIN_INTERVAL:
-                raise ValueError(f"--every {every} is shorter than {MIN_INTERVAL} seconds")
-            anchor = datetime.now(UTC).replace(microsecond=0).isoformat()
-            return [{"schedule": {"interval": interval, "anchor_date": anchor, "timezone": zone}, "active": True}]
-    except ValueError as error:
-        raise RequestError(str(error)) from error
-    return []
+class ZoneError(ValueError):
+    """No region of the IANA database; `hint` is what may be meant."""
+
+    def __init__(self, name: str, hint: str) -> None:
+        super().__init__(f"{name!r} is not a time zone of the IANA database")
+        self.hint = hint
+
+
+def by_cron(expression: str, zone: str = "UTC") -> dict[str, Any]:
+    """The schedule of a cron expression; ValueError when it is none, ZoneError when the zone is none."""
+    return {"cron": cron.check(expression), "timezone": check_zone(zone), "day_or": True}
+
+
+def by_interval(length: int, zone: str = "UTC") -> dict[str, Any]:
+    """The schedule that comes due every `length` seconds from now on; ValueError when they are too few."""
+    if length < MIN_INTERVAL:
+        raise ValueError(f"{in_words(length)} is shorter than {MIN_INTERVAL} seconds")
+    anchor = datetime.now(UTC).replace(microsecond=0).isoformat()
+    return {"interval": length, "anchor_date": anchor, "timezone": check_zone(zone)}
 
 
 def check_zone(name: str) -> str:
-    """The name itself; RequestError, with close names, when it is not a region of the IANA database."""
+    """The name itself; ZoneError, with close names, when it is not a region of the IANA database."""
     if name == "UTC":
         return name
     from zoneinfo import ZoneInfo, available_timezones
@@ -79,14 +78,14 @@ def check_zone(name: str) -> str:
     hint = (
         f"did you mean {' or '.join(close)}?" if close else "write a region and city, such as Europe/Amsterdam, or UTC"
     )
-    raise RequestError(f"{name!r} is not a time zone of the IANA database", hint)
+    raise ZoneError(name, hint)
 
 
 def describe(schedule: Mapping[str, Any]) -> str:
     """A stored schedule in words."""
     zone = schedule.get("timezone") or "UTC"
     if "cron" in schedule:
-        return f"{crons.describe(str(schedule['cron']))} ({zone})"
+        return f"{cron.describe(str(schedule['cron']))} ({zone})"
     if "interval" in schedule:
         return f"every {in_words(float(schedule['interval']))} ({zone})"
     return f"{schedule.get('rrule', 'unknown')} ({zone})"

@@ -6,9 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccs.cli.client import schedule
-from ccs.cli.errors import RequestError
-from ccs.flows.schedules import cron
+from ccs.flows.schedules import cron, schedule
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
@@ -98,27 +96,9 @@ def test_regions_of_the_iana_database_are_time_zones(zone: str) -> None:
     ],
 )
 def test_any_other_zone_is_refused_with_the_closest_name(zone: str, hint: str) -> None:
-    with pytest.raises(RequestError, match="not a time zone") as refused:
+    with pytest.raises(schedule.ZoneError, match="not a time zone") as refused:
         schedule.check_zone(zone)
     assert re.search(hint, refused.value.hint)
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        (("0 9 * * *", "90m", None), "both"),
-        ((None, None, "Europe/Amsterdam"), "needs --cron or --every"),
-        ((None, "30s", None), "shorter than 60"),
-        ((None, "soon", None), "not a duration"),
-    ],
-)
-def test_schedule_options_that_make_no_sense_are_refused(options: tuple[str | None, ...], why: str) -> None:
-    with pytest.raises(RequestError, match=why):
-        schedule.build(*options)
-
-
-def test_without_options_there_is_no_schedule() -> None:
-    assert schedule.build(None, None, None) == []
 
 
 def local(times: list[datetime]) -> list[str]:
