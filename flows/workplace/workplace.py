@@ -95,6 +95,8 @@ class Workplace:
             return None
         if self._is_left:
             if done := journal.recover(journal_file(self.run_id), self._hold):
+                if done.is_busy:  # this task would be committed with what the last one left
+                    raise WorkplaceError(f"{done.sentence}. Run the task again when that one has ended")
                 self.log.warning("%s", done.sentence)
             self._is_left = False
         if not own:
