@@ -59,11 +59,11 @@ class Session:
         if cls._api is None:
             from ccs.cli.client.api import Api
 
-            cls._api = Api(cls.settings())
+            cls._api = Api(cls.settings(), notify=output.say)
             if cls.dry_run:
                 from ccs.cli.client.rehearsal import Rehearsal
 
-                cls._api.rehearsal = Rehearsal()
+                cls._api.rehearsal = Rehearsal(begun=output.mute)
         return cls._api
 
     @classmethod

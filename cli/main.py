@@ -97,7 +97,7 @@ def _run(argv: list[str]) -> int:
     code = _outcome(argv)
     if not (requests := Session.rehearsed()):
         return code
-    from ccs.cli.client import rehearsal
+    from ccs.cli.terminal import rehearsal
 
     rehearsal.show(requests)
     return code if code in (ServerError.exit_code, UnreachableError.exit_code) else 0

@@ -11,19 +11,23 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("blocks", "cli", "deployments", "flows")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 FILES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
+CORE = (
+    *("ccs.cli.errors", "ccs.flows.spec", "ccs.flows.node", "ccs.flows.schedules"),
+    *("ccs.blocks.env", "ccs.blocks.redact"),
+)
+DIAGNOSIS = (*CORE, "ccs.cli.client", "ccs.cli.words", "ccs.cli.diagnosis")
 MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module counts
-    "cli": (
-        *("ccs.cli", "ccs.flows.spec", "ccs.flows.node", "ccs.flows.schedules"),
-        *("ccs.blocks.env", "ccs.blocks.redact"),
-    ),
-    "cli.diagnosis.budgets": ("ccs.cli", "ccs.flows.spec", "ccs.flows.budgets.sums"),
-    # it looks where a node looks
-    "cli.diagnosis.machine": (
-        "ccs.cli",
-        "ccs.flows.node",
-        "ccs.flows.claude.executable",
-    ),
-    # it works on this machine's repositories
+    "cli": (*CORE, "ccs.cli"),
+    "cli.errors": (),
+    "cli.words": ("ccs.flows.schedules",),
+    "cli.client": (*CORE, "ccs.cli.client"),
+    "cli.client.lock": (*CORE, "ccs.cli.client", "ccs.cli.local.process"),  # when a process was born
+    "cli.diagnosis": DIAGNOSIS,
+    "cli.diagnosis.budgets": (*DIAGNOSIS, "ccs.flows.budgets.sums"),
+    "cli.diagnosis.machine": (*DIAGNOSIS, "ccs.flows.claude.executable"),  # it looks where a node looks
+    "cli.legacy": (*CORE, "ccs.cli.client", "ccs.cli.legacy"),
+    "cli.local": (*CORE, "ccs.cli.client", "ccs.cli.local", "ccs.cli.terminal.output"),
+    "cli.terminal": (*DIAGNOSIS, "ccs.cli.terminal"),
     "cli.commands.worktrees": (
         "ccs.cli",
         "ccs.flows.spec",
@@ -51,6 +55,9 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     "flows.claude": ("ccs.flows.claude", "ccs.flows.node", "ccs.flows.processes", "ccs.flows.spec"),
     "flows.processes": ("ccs.flows.processes", "ccs.flows.claude.stream", "ccs.flows.node", "ccs.blocks"),
 }
+SILENT = ("cli.client", "cli.diagnosis", "cli.legacy")
+"""What a web page or another program stands on as well as the terminal: it returns values and writes nothing."""
+
 NEVER_PREFECT = (
     *("cli", "blocks.env", "blocks.redact"),
     *("flows.spec", "flows.node", "flows.schedules"),
@@ -84,13 +91,20 @@ def test_imports_point_one_way(path: Path) -> None:
     for name in imports_of(path):
         top = name.partition(".")[0]
         assert top not in PACKAGES, f"import {name} as ccs.{name}"
-        if top == "ccs" and name not in ("ccs", "ccs.flows", "ccs.blocks"):
+        if top == "ccs" and name not in ("ccs", "ccs.cli", "ccs.flows", "ccs.blocks"):
             assert any(within(name, allowed) for allowed in MAY_IMPORT[rule]), f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if any(within(name_of(p), w) for w in NEVER_PREFECT)], ids=name_of)
 def test_what_must_start_fast_does_not_name_prefect(path: Path) -> None:
     assert not any(within(name, "prefect") for name in imports_of(path))
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if any(within(name_of(p), w) for w in SILENT)], ids=name_of)
+def test_what_stands_below_the_terminal_neither_prints_nor_takes_options(path: Path) -> None:
+    assert not any(within(name, top) for name in imports_of(path) for top in ("typer", "click", "getpass"))
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    assert not {"print", "input"} & {function.id for function in calls if isinstance(function, ast.Name)}
 
 
 def test_the_command_line_never_loads_prefect() -> None:

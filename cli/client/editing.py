@@ -10,7 +10,6 @@ from ccs.cli.client.lookup import task_in, tasks_of
 from ccs.cli.client.profile_templates import creation
 from ccs.cli.client.validation import mistakes
 from ccs.cli.errors import NotFoundError, RequestError
-from ccs.cli.terminal.output import say
 
 if TYPE_CHECKING:
     from ccs.flows.spec.job import Job
@@ -49,7 +48,7 @@ def store(api: Api, deployment: Json, spec: Json) -> None:
             api.patch(path, {"parameters": {**schedule["parameters"], "only": names}})
         else:
             api.delete(path)
-            say("a schedule that was only for tasks which are gone was deleted")
+            api.note("a schedule that was only for tasks which are gone was deleted")
     api.update_job(deployment, changes)
 
 

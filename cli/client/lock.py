@@ -17,7 +17,6 @@ from typing import Any
 from ccs.cli.client.api import Api
 from ccs.cli.errors import RequestError
 from ccs.cli.local.process import born
-from ccs.cli.terminal.output import say
 
 LIFETIME = 120.0
 """Seconds after which a lock is taken from a holder of whom nothing is known."""
@@ -92,13 +91,13 @@ def _acquire(api: Api, name: str, what: str) -> Lock:
             continue
         if _age(api, holder) > LIFETIME or _is_dead(holder, own):
             if api.delete(f"/variables/{holder['id']}"):
-                say(f"broke the lock on {what} that {_who(holder)} left behind")
+                api.note(f"broke the lock on {what} that {_who(holder)} left behind")
             continue
         waited = time.monotonic() - started
         if waited > PATIENCE:
             raise RequestError(f"{what} is being changed by {_who(holder)} all the time", "try again later")
         if waited > 2 and not told:
-            say(f"waiting for {_who(holder)} to finish changing {what} …")
+            api.note(f"waiting for {_who(holder)} to finish changing {what} …")
             told = True
         # Looking is cheap; many who try to take it at once would hold up a server on SQLite for a minute.
         time.sleep(random.uniform(0.05, 0.3 + min(waited, 5) / 10))  # noqa: S311

@@ -5,7 +5,6 @@ from contextlib import ExitStack
 
 from ccs.cli.client import editing, lock
 from ccs.cli.client.api import Api, Json
-from ccs.cli.terminal.output import say
 
 
 def move(api: Api, source: Json, target: Json, take: Callable[[Json], Json]) -> None:
@@ -27,4 +26,4 @@ def move(api: Api, source: Json, target: Json, take: Callable[[Json], Json]) -> 
             each.check()
         editing.store(api, new, with_it)
         editing.store(api, old, without)
-    say(f"moved task {taken[0]['name']!r} from job {source['name']!r} to job {target['name']!r}, as its last")
+    api.note(f"moved task {taken[0]['name']!r} from job {source['name']!r} to job {target['name']!r}, as its last")

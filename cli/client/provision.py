@@ -7,7 +7,6 @@ from typing import Any
 
 from ccs.cli.client.api import Api, Json
 from ccs.cli.errors import RequestError, ServerError
-from ccs.cli.terminal.output import say
 
 SILENCE = 300
 """Seconds without a word of a run until it counts as lost.
@@ -20,12 +19,14 @@ a server that was away for less than four minutes.
 def provision(api: Api, pool: str, silence: float = SILENCE) -> None:
     """Have what jobs need on the server; safe to repeat."""
     if api.ensure_pool(pool, _data("ccs.deployments", "pool.json")):
-        say(f"made work pool {pool!r}")
+        api.note(f"made work pool {pool!r}")
     profile_type(api)
     try:
         api.ensure_automation(lost_runs(silence))
     except (RequestError, ServerError) as error:
-        say(f"a run whose node dies stays Running until the node is back: the server takes no automation ({error})")
+        api.note(
+            f"a run whose node dies stays Running until the node is back: the server takes no automation ({error})"
+        )
 
 
 def lost_runs(silence: float = SILENCE) -> Json:

@@ -1,10 +1,9 @@
-"""A rehearsal (--dry-run): the requests that would change something are kept and shown, and none of them is sent."""
+"""A rehearsal (--dry-run): the requests that would change something are kept, and none of them is sent."""
 
-import json
+from collections.abc import Callable
 from typing import Any
 
 from ccs.blocks.redact import MASK
-from ccs.cli.terminal.output import Talk, show_list
 
 Json = dict[str, Any]
 
@@ -12,8 +11,6 @@ _ENOUGH = 3
 """So often is one thing read after a request that was not sent by a command that waits for its effect."""
 
 _UNKNOWN = "<id from request"
-_CUT = 200
-"""Characters of a body in a table."""
 
 
 class RehearsalOverError(Exception):
@@ -21,18 +18,18 @@ class RehearsalOverError(Exception):
 
 
 class Rehearsal:
-    """The requests of one command that were not sent.
+    """The requests of one command that were not sent."""
 
-    The first of them silences what the command says of its success.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, begun: Callable[[], None]) -> None:
+        """`begun` is called at the first of them: from then on, what the command says of its success is not true."""
+        self._begun = begun
         self.requests: list[Json] = []
         self._read: dict[str, int] = {}
 
     def keep(self, method: str, path: str, body: object = None) -> Json:
         """Keep a request; what stands for the answer, with an id that says what it is."""
-        Talk.muted = True
+        if not self.requests:
+            self._begun()
         self._read.clear()
         self.requests.append({"method": method, "path": path, **({} if body is None else {"body": masked(body)})})
         given = dict(body) if isinstance(body, dict) else {}
@@ -50,17 +47,6 @@ class Rehearsal:
 
 
 _ANSWER: Json = {"name": "", "created": None, "block_type_id": "<id of the block type>", "schedules": []}
-
-
-def show(requests: list[Json]) -> None:
-    """The requests as the result of the command."""
-    Talk.muted = False
-    show_list(
-        requests,
-        {"METHOD": "method", "PATH": "path", "BODY": lambda r: json.dumps(r.get("body", ""))[:_CUT]},
-        "requests",
-        "nothing would be changed",
-    )
 
 
 def masked(value: Any, name: str = "") -> Any:

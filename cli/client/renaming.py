@@ -8,7 +8,6 @@ from ccs.cli.client.api import Api, Json
 from ccs.cli.client.profile_change import secrets_of
 from ccs.cli.client.validation import validation
 from ccs.cli.errors import RequestError
-from ccs.cli.terminal.output import say
 from ccs.flows.spec.names import check_profile_name
 
 
@@ -34,7 +33,7 @@ def rename(api: Api, profile: Json, name: str, data: Json) -> Json:
     made = api.create_profile(name, data, schema)
     for job in users(api, old):
         editing.edit(api, job, lambda spec: _replace(spec, old, name))
-        say(f"job {job['name']!r} uses {name!r} now")
+        api.note(f"job {job['name']!r} uses {name!r} now")
     with lock.held(api, str(profile["id"]), f"profile {old!r}"):
         if left := [str(job["name"]) for job in users(api, old)]:
             raise RequestError(

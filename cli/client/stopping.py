@@ -5,7 +5,6 @@ import time
 from ccs.cli.client import views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.errors import ServerError
-from ccs.cli.terminal.output import say
 
 STOPPABLE = frozenset({"SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"})
 
@@ -20,7 +19,7 @@ def stop(api: Api, run: Json, force: bool = False) -> Json:
     """
     identity = str(run["id"])
     if run["state_type"] in views.ENDED:
-        say(f"run {run['name']} has ended already: {run['state_name']}")
+        api.note(f"run {run['name']} has ended already: {run['state_name']}")
         return run
     at_once = force or run["state_type"] in ("SCHEDULED", "PAUSED")
     kind, name = ("CANCELLED", "Cancelled") if at_once else ("CANCELLING", "Cancelling")
@@ -28,7 +27,7 @@ def stop(api: Api, run: Json, force: bool = False) -> Json:
     try:
         return _ended(api, run)
     except KeyboardInterrupt:
-        say(f"stopped waiting; run {run['name']} has been asked to end: ccs runs get {run['name']}")
+        api.note(f"stopped waiting; run {run['name']} has been asked to end: ccs runs get {run['name']}")
         raise
 
 

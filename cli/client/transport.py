@@ -4,19 +4,16 @@ import random
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from uuid import uuid4
 
+from ccs.cli.client.rehearsal import Rehearsal
 from ccs.cli.client.settings import Settings
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
-from ccs.cli.terminal.output import say
 from ccs.flows.node.files import expanded
-
-if TYPE_CHECKING:
-    from ccs.cli.client.rehearsal import Rehearsal
 
 # httpx imports its own command line (with rich and click) and HTTP/2 when it can: more than half of its import time.
 _UNUSED = [name for name in ("httpx._main", "h2") if name not in sys.modules]
@@ -44,12 +41,20 @@ _ROLLED_BACK = b'"exception_message"'
 """In what Prefect itself, and not something in front of it, says with a 503."""
 
 
+Notify = Callable[[str, int], None]
+"""Hears a note and its level: 0 for what everybody wants to know, 1 for every request."""
+
+
 class Transport:
     """One connection to one server."""
 
-    def __init__(self, settings: Settings, patience: float = 90) -> None:
-        """`patience`: seconds to wait for an answer; a server on SQLite may wait 60 for its database, then says 503."""
+    def __init__(self, settings: Settings, patience: float = 90, notify: Notify | None = None) -> None:
+        """`patience`: seconds to wait for an answer; a server on SQLite may wait 60 for its database, then says 503.
+
+        `notify` hears what is done on the way to a result; without it nobody does.
+        """
         self.settings = settings
+        self._notify = notify
         self.rehearsal: Rehearsal | None = None
         """With one, requests that write are kept by it and not sent."""
         self.server_time = datetime.now(UTC)
@@ -77,6 +82,11 @@ class Transport:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+    def note(self, text: str, level: int = 0) -> None:
+        """Tell who made this connection what is done for them, such as what is waited for."""
+        if self._notify:
+            self._notify(text, level)
 
     def get(self, path: str, **query: str | int | bool) -> Any:
         """What the server holds at a path."""
@@ -131,7 +141,7 @@ class Transport:
             except httpx.ConnectError as error:
                 raise self._unreachable(error) from error
             except httpx.TransportError as error:
-                say(f"{method} {path}: {type(error).__name__} {error}", level=1)
+                self.note(f"{method} {path}: {type(error).__name__} {error}", level=1)
                 if safe and not isinstance(error, httpx.TimeoutException) and _rest(pauses):
                     continue
                 raise self._unreachable(error) from error
@@ -140,13 +150,13 @@ class Transport:
                     f"the server at {self.settings.api_url} answered what makes no sense: {error}",
                     f"is that ({self.settings.origin}) the API of a Prefect 3 server?",
                 ) from error
-            say(f"{method} {path} {answer.status_code} {(time.monotonic() - started) * 1000:.0f} ms", level=1)
+            self.note(f"{method} {path} {answer.status_code} {(time.monotonic() - started) * 1000:.0f} ms", level=1)
             if answer.status_code == 403 and _CSRF in answer.content and not has_token and self._take_token():
                 has_token = again = True
             elif _was_rolled_back(answer):
                 tries += 1
                 if tries == _TOLD_AT:
-                    say("the server's database is busy; trying again …")
+                    self.note("the server's database is busy; trying again …")
                 again = _rest(crowded, random.uniform(0.5, 1.5))  # noqa: S311
             else:
                 again = answer.status_code == _TOO_MANY or (safe and answer.status_code in _BUSY)
@@ -177,7 +187,7 @@ class Transport:
                 told = parsedate_to_datetime(date)
                 self.server_time = told if told.tzinfo else told.replace(tzinfo=UTC)
             except ValueError:
-                say(f"the server's date {date!r} cannot be read", level=1)
+                self.note(f"the server's date {date!r} cannot be read", level=1)
         if not answer.is_success:
             raise self._failure(answer)
         if not answer.content:

@@ -4,8 +4,8 @@ import typer
 
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.commands.options import Pool
-from ccs.cli.diagnosis import findings
 from ccs.cli.diagnosis.findings import Level
+from ccs.cli.terminal.findings import show_findings
 
 app = typer.Typer(**FRAME)
 
@@ -15,14 +15,13 @@ app = typer.Typer(**FRAME)
 )
 def doctor(pool: Pool = None) -> None:
     """Check server, login, versions, pool, nodes, profiles, claude, git and disk; exit code 1 when something fails."""
-    from ccs.cli.diagnosis import machine
-    from ccs.cli.diagnosis import server as checks
+    from ccs.cli.diagnosis import machine, server
     from ccs.cli.local import embedded
 
     settings = Session.settings()
     is_node = any(node.alive for node in embedded.nodes(settings.home)) or not settings.configured
-    found = list(checks.check(Session.api(), settings, pool or settings.pool, is_node, machine.logged_in()))
+    found = list(server.check(Session.api(), settings, pool or settings.pool, is_node, machine.logged_in()))
     found += machine.check(settings, is_node)
-    findings.show(found, "checks")
+    show_findings(found, "checks")
     if any(f.level is Level.FAIL for f in found):
         raise typer.Exit(1)

@@ -7,8 +7,8 @@ import typer
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.client import lookup
 from ccs.cli.client.api import Api, Json
-from ccs.cli.diagnosis import findings
 from ccs.cli.errors import NotFoundError
+from ccs.cli.terminal.findings import show_findings
 
 app = typer.Typer(**FRAME)
 
@@ -23,7 +23,7 @@ def explain(thing: Thing) -> None:
     api = Session.api()
     deployment, run = job_or_run(api, thing)
     found = reasons.of_job(api, deployment) if deployment else reasons.of_run(api, run or {})
-    findings.show(found, "findings")
+    show_findings(found, "findings")
 
 
 def job_or_run(api: Api, name: str) -> tuple[Json | None, Json | None]:

@@ -42,6 +42,7 @@ def lift_limit(
     One task tries first. When it meets the limit again, all wait again. For a profile: ccs profiles lift-limit.
     """
     from ccs.cli.diagnosis import limits
+    from ccs.cli.terminal.limits import show_lifted
     from ccs.flows.spec.names import limit_variable
 
     api = Session.api()
@@ -51,7 +52,7 @@ def lift_limit(
         if node not in known:
             raise NotFoundError("node", node, known, "list them with: ccs nodes list --all")
     done = limits.lift(api, variable or limit_variable(None, node))
-    limits.show_lifted(done, {"name": node}, f"the login of node {node!r}")
+    show_lifted(done, {"name": node}, f"the login of node {node!r}")
 
 
 def _nodes(api: Api, pool: str) -> list[Json]:

@@ -167,13 +167,14 @@ def lift_limit(profile: ProfileRef) -> None:
     One task tries first. When it meets the limit again, all wait again.
     """
     from ccs.cli.diagnosis import limits
+    from ccs.cli.terminal.limits import show_lifted
     from ccs.flows.spec.names import limit_variable
 
     api = Session.api()
     found = lookup.profile(api, profile)
     name = str(found["name"])
     done = limits.lift(api, limit_variable(name, ""))
-    limits.show_lifted(done, {"id": found["id"], "name": name}, f"profile {name!r}")
+    show_lifted(done, {"id": found["id"], "name": name}, f"profile {name!r}")
 
 
 def row(document: Json) -> Json:

@@ -83,7 +83,7 @@ def _ready(
     with embedded.alone(settings.home):
         url = embedded.ensure_server(settings, port)
         at = settings.at(url)
-        api = Api(at)
+        api = Api(at, notify=say)
         provision.provision(api, pool)
         api.close()
         node = embedded.ensure_node(settings, url, pool, name, limit, claude)

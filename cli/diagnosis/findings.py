@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ccs.cli.terminal.output import plain, prints_table, show_list, write
-
 
 class Level(StrEnum):
     """How bad it is; the first is the worst."""
@@ -50,13 +48,3 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
     """The worst first; otherwise in the order they were found."""
     order = list(Level)
     return sorted(findings, key=lambda f: order.index(f.level))
-
-
-def show(findings: Iterable[Finding], key: str) -> None:
-    """Findings: a line each on a terminal, never cut, for each ends with what to do."""
-    found = list(findings)
-    if prints_table():
-        for f in found:
-            write(plain(f"{f.level:<4}  {f.what}" + (f"; next: {f.do}" if f.do else "")))
-        return
-    show_list([{"id": f.id, "level": f.level, "what": f.what, "do": f.do} for f in found], {}, key)

@@ -7,7 +7,6 @@ from ccs.cli import words
 from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis.findings import Finding, warn
-from ccs.cli.terminal.output import show_one
 from ccs.flows.spec.names import limit_variable
 
 _BEGINNING = "ccs_limit_"
@@ -83,14 +82,6 @@ def _findings(api: Api, variables: Iterable[Json]) -> Iterator[Finding]:
         command = f"ccs {'nodes' if of_node else 'profiles'} lift-limit {who}"
         lift_it = f"wait, or use another profile; if it is over already: {command}"
         yield warn("limit", f"usage limit of {whose} until {when}: its tasks wait until then", lift_it)
-
-
-def show_lifted(done: Json, thing: Json, whose: str) -> None:
-    """The result of lifting a limit."""
-    gone = f"lifted the usage limit of {whose}" if done["lifted"] else f"no usage limit of {whose} holds"
-    runs = done["runs"]
-    on = f"; {words.many(len(runs), 'run')} that waited for it can go on now: {', '.join(runs)}" if runs else ""
-    show_one({**thing, **done}, lambda _: gone + on)
 
 
 def _until(variable: Json) -> datetime | None:

@@ -187,7 +187,7 @@ def _wait_for(condition: Callable[[], bool], process: Process, what: str) -> Non
 
 
 def _with_api(settings: Settings, url: str, ask: Callable[[Api], T]) -> T:
-    api = Api(settings.at(url))
+    api = Api(settings.at(url), notify=say)
     try:
         return ask(api)
     finally:

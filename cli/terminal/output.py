@@ -51,6 +51,11 @@ class Talk:
     """Whether results are kept back, because what they would say did not happen."""
 
 
+def mute() -> None:
+    """Keep back results from now on."""
+    Talk.muted = True
+
+
 def plain(text: str) -> str:
     """The text without what would steer a terminal: claude, repositories and other people wrote parts of it."""
     return _STEERS.sub("", text)

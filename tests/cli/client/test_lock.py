@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from ccs.cli.client import lock
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
 from ccs.cli.errors import RequestError
+from ccs.cli.terminal.output import say
 from tests.worlds.cli import CCS, Cli
 
 
 @pytest.fixture
 def api(server_url: str) -> Iterator[Api]:
-    api = Api(Settings({"PREFECT_API_URL": server_url}))
+    api = Api(Settings({"PREFECT_API_URL": server_url}), notify=say)
     yield api
     api.close()
 
@@ -105,7 +107,7 @@ def test_a_lock_of_a_process_of_this_machine_that_is_gone_is_broken_at_once(api:
     assert time.monotonic() - began < lock.LIFETIME / 2
 
 
-def test_who_must_wait_is_told_for_whom(api: Api, server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_must_wait_is_told_for_whom(server_url: str) -> None:
     other = Api(Settings({"PREFECT_API_URL": server_url}))
     entered, told = threading.Event(), threading.Event()
     said: list[str] = []
@@ -115,15 +117,15 @@ def test_who_must_wait_is_told_for_whom(api: Api, server_url: str, monkeypatch: 
             entered.set()
             told.wait(120)
 
-    def hear(text: str) -> None:
-        said.append(text)
-        told.set()
+    def hear(text: str, level: int) -> None:
+        if level == 0:
+            said.append(text)
+            told.set()
 
-    monkeypatch.setattr(lock, "say", hear)
     holder = threading.Thread(target=hold)
     holder.start()
     assert entered.wait(120)
-    with lock.held(api, "busy", "job 'x'"):
+    with closing(Api(Settings({"PREFECT_API_URL": server_url}), notify=hear)) as api, lock.held(api, "busy", "job 'x'"):
         pass
     holder.join()
     other.close()

@@ -13,6 +13,7 @@ from ccs.cli.commands import following as follow
 from ccs.cli.diagnosis import findings
 from ccs.cli.main import main
 from ccs.cli.terminal import output
+from ccs.cli.terminal.findings import show_findings
 from ccs.cli.terminal.output import Format, Talk
 
 ROWS = [{"id": "1", "name": "first", "status": "Completed"}, {"id": "2", "name": "zweite ü", "status": "Failed"}]
@@ -139,7 +140,7 @@ def test_what_steers_a_terminal_never_reaches_it(capsys: pytest.CaptureFixture[s
     output.write(follow.text_of(line))
     try:
         Talk.format = Format.TABLE
-        findings.show([findings.info("log", HOSTILE, HOSTILE)], "findings")
+        show_findings([findings.info("log", HOSTILE, HOSTILE)], "findings")
         for Talk.format in (Format.IDS, Format.YAML, Format.JSON):
             output.write("---")
             output.show_one({"id": HOSTILE}, str)
