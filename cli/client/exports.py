@@ -56,7 +56,7 @@ def save(export: Json, target: str) -> Path:
             return path
         path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        write_whole(path, content, mode=0o666)
     except OSError as error:
         raise RequestError(
             f"{target} cannot be written: {error.strerror or error}", "name another file with -o"

@@ -1,7 +1,6 @@
 """The server and the nodes that `ccs up` starts on this machine."""
 
 import contextlib
-import fcntl
 import os
 import re
 import signal
@@ -9,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,8 @@ from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.local import prefect_profile
 from ccs.cli.local.process import Process
 from ccs.cli.terminal.output import say
-from ccs.flows.node.files import expanded
+from ccs.flows.node.files import expanded, private_folder
+from ccs.flows.node.locks import FileLock
 
 T = TypeVar("T")
 
@@ -40,18 +41,18 @@ SERVER_DEFAULTS = {
 def alone(home: Path) -> Iterator[None]:
     """Only one `ccs up` or `ccs down` at a time."""
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (home / "up.lock").open("w")
+        private_folder(home)
+        lock = FileLock(home / "up.lock")
+        if not lock.take():
+            say("waiting for another `ccs up` or `ccs down` …")
+            lock.take(patience=inf)
     except OSError as error:
         why = f"{home} cannot be used: {error.strerror or error}"
         raise RequestError(why, "set CCS_HOME to a folder of yours") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another `ccs up` or `ccs down` …")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def server(home: Path) -> Process:

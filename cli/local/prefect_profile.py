@@ -29,7 +29,7 @@ def point_to(settings: Settings, url: str) -> str:
         after = _with_active(after, name)
     _check(path, before, after, name, url)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, after, mode=0o600)  # it may hold keys
+    write_whole(path, after)  # for its owner alone: it may hold keys
     verb = "made and chose" if name != active else "set the address in"
     return f"{verb} Prefect's profile {name!r} in {path}: `prefect` finds this server, too"
 

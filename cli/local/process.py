@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ccs.cli.errors import ServerError
-from ccs.flows.node.files import write_whole
+from ccs.flows.node.files import private_folder, write_whole
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Process:
 
     def start(self, command: Sequence[str], env: Mapping[str, str], facts: Mapping[str, str]) -> None:
         """Start it in a session of its own, and remember it."""
-        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.file.parent)
         with self.log.open("ab") as log:
             child = subprocess.Popen(
                 command, env=dict(env), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from ccs.flows.node.files import PRIVATE, make_durable, private_folder
+
 MAX_STDERR = 16 * 1024 * 1024
 """Bytes of standard error output that are kept."""
 
@@ -34,11 +36,9 @@ class LineFile:
             self._left -= len(data)
         try:
             if self._descriptor is None:
-                for parent in reversed(self.path.parents):  # mkdir(parents=True) would make them readable by all
-                    if not parent.exists():
-                        parent.mkdir(mode=0o700, exist_ok=True)
+                private_folder(self.path.parent)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-                self._descriptor = os.open(self.path, flags, 0o600)
+                self._descriptor = os.open(self.path, flags, PRIVATE)
             view = memoryview(data)
             while view:
                 view = view[os.write(self._descriptor, view) :]
@@ -53,9 +53,8 @@ class LineFile:
             return
         descriptor, self._descriptor = self._descriptor, None
         try:
-            os.fsync(descriptor)
-        except OSError as error:  # a device that cannot sync is fine, a disk that cannot write is not
-            if error.errno not in (22, 95):
-                self.problem = self.problem or f"{self.path} could not be made durable: {error.strerror}"
+            make_durable(descriptor)
+        except OSError as error:
+            self.problem = self.problem or f"{self.path} could not be made durable: {error.strerror}"
         finally:
             os.close(descriptor)

@@ -4,7 +4,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ccs.flows.git.command import GitError, shown
-from ccs.flows.git.locks import FileLock
+from ccs.flows.git.locks import RepositoryLock
 from ccs.flows.git.repository import Repository
 
 _PATIENCE = 120.0
@@ -16,7 +16,7 @@ _KINDS = ("run", "task")
 class Hold:
     """A share in a working tree: while anybody has one, nobody removes the tree or restores its files."""
 
-    def __init__(self, lock: FileLock) -> None:
+    def __init__(self, lock: RepositoryLock) -> None:
         self._lock = lock
 
     @classmethod
@@ -65,7 +65,7 @@ class Alone:
 
     def __enter__(self) -> bool:
         """Whether it is to be had; shares are not given any more then. The caller's `own` share does not count."""
-        if (self._own is None or self._own.is_alone()) and all(k.take(shared=False, patience=0) for k in self._locks):
+        if (self._own is None or self._own.is_alone()) and all(k.take() for k in self._locks):
             return True
         self._release()
         return False
@@ -82,5 +82,5 @@ class Alone:
             self._own.share()
 
 
-def _lock(repository: Repository, kind: str) -> FileLock:
-    return FileLock(repository.git_dir / "ccs" / kind)
+def _lock(repository: Repository, kind: str) -> RepositoryLock:
+    return RepositoryLock(repository.git_dir, kind)

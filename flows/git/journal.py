@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from ccs.flows.git.command import GitError, naming, shown
 from ccs.flows.git.losses import losses
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot
+from ccs.flows.node.files import write_whole
 
 _REFS = "refs/ccs/before/"
 _VERSION = 1
@@ -184,17 +184,9 @@ def _forget(snapshot: Snapshot, ref: str) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    fresh = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.rename(file)
+        write_whole(file, text)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
         free = shutil.disk_usage(next(p for p in file.absolute().parents if p.exists())).free
         raise GitError(
             f"journal {shown(file)} cannot be written ({free / 1e9:.1f} GB free): {error.strerror or error}"

@@ -1,8 +1,6 @@
 """Locks: those by which runs of ccs stay out of each other's way, and those that git left behind."""
 
 import contextlib
-import errno
-import fcntl
 import os
 import re
 import shlex
@@ -11,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ccs.flows.git.command import GitError, shown
+from ccs.flows.node.locks import FileLock
 
 PATIENCE = 1800.0
 """Seconds to wait for another task that changes the repository; its hooks may be slow."""
@@ -20,59 +19,20 @@ _FRESH_UNSEEN = 900.0
 """Seconds in which a lock of git may be in use; longer where nobody can see who holds it."""
 
 
-class FileLock:
-    """An flock on a file, gone with this object's release or with the process, however it ends."""
+class RepositoryLock(FileLock):
+    """A lock in the folder of ccs in a git directory; whatever is in its way is a GitError."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._fd: int | None = None
+    def __init__(self, git_dir: Path, name: str) -> None:
+        super().__init__(git_dir / "ccs" / name)
 
-    def take(self, shared: bool, patience: float) -> bool:
-        """Whether the lock was to be had within so many seconds; GitError when the file cannot be made."""
-        deadline = time.monotonic() + patience
-        fd = self._open()
-        while True:
-            try:
-                fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-                self._fd = fd
-                return True
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR) or time.monotonic() >= deadline:
-                    os.close(fd)
-                    if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR):
-                        raise GitError(f"{shown(self.path)} cannot be locked: {error.strerror}") from None
-                    return False
-            time.sleep(0.02)
-
-    def is_mine_alone(self) -> bool:
-        """Whether nobody else holds this lock, which is held in any case."""
-        if self._fd is None:
-            return False
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            fcntl.flock(self._fd, fcntl.LOCK_SH)  # a conversion that fails has let go of the old lock
-            return False
-        return True
-
-    def share(self) -> None:
-        """Let others in again after is_mine_alone."""
-        if self._fd is not None:
-            fcntl.flock(self._fd, fcntl.LOCK_SH)
-
-    def release(self) -> None:
-        """Let go; a second time does nothing."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-    def _open(self) -> int:
+    def take(self, *, shared: bool = False, patience: float = 0.0) -> bool:
+        """Whether the lock was to be had within so many seconds; GitError when it cannot be made or locked."""
         try:
             self.path.parent.mkdir(exist_ok=True)
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            return super().take(shared=shared, patience=patience)
         except OSError as error:
             raise GitError(
-                f"{shown(self.path)} cannot be made, which keeps runs out of each other's way: "
+                f"{shown(self.path)} cannot be locked, which keeps runs out of each other's way: "
                 f"{error.strerror or error}. Let the node's user write to the repository"
             ) from None
 
@@ -80,8 +40,8 @@ class FileLock:
 @contextlib.contextmanager
 def changing(common_dir: Path) -> Iterator[None]:
     """Hold the repository's lock while its metadata is changed: one task of this machine at a time."""
-    lock = FileLock(common_dir / "ccs" / "lock")
-    if not lock.take(shared=False, patience=PATIENCE):
+    lock = RepositoryLock(common_dir, "lock")
+    if not lock.take(patience=PATIENCE):
         raise GitError(
             f"another task has been changing {shown(common_dir)} for {PATIENCE / 60:.0f} minutes: "
             "look there for a git command or a hook that hangs"

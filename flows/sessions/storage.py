@@ -1,14 +1,12 @@
 """Places where files are kept: a folder, or a bucket of S3 that all nodes reach."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
-from ccs.flows.node.files import UnknownUserError, expanded
+from ccs.flows.node.files import UnknownUserError, expanded, whole
 
 
 class PlaceError(Exception):
@@ -37,9 +35,10 @@ def shared_place(address: str) -> Place:
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         return Bucket(bucket, prefix.strip("/"))
     try:
-        return Folder(expanded(address), must_exist=True)
-    except UnknownUserError as error:
-        raise PlaceError(str(error)) from None
+        folder = expanded(address)
+    except UnknownUserError:
+        folder = Path(address)  # which does not exist, as is said whenever it is used
+    return Folder(folder, must_exist=True)
 
 
 class Folder:
@@ -160,26 +159,3 @@ class Bucket:
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
-
-
-@contextmanager
-def whole(file: Path) -> Iterator[IO[bytes]]:
-    """Writes a file that its owner alone can read, and that appears when it is complete. Missing folders are made."""
-    private_folder(file.parent)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as target:
-            yield target
-            target.flush()
-            os.fsync(handle)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def private_folder(path: Path) -> None:
-    """Make a folder and those above it, where they are missing, for their owner alone."""
-    for folder in (*reversed(path.parents), path):
-        if not folder.exists():  # mkdir(parents=True) would make them readable by all
-            folder.mkdir(mode=0o700, exist_ok=True)

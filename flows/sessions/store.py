@@ -3,7 +3,6 @@
 The file of a session is what `claude` makes of a conversation. What is kept of it is without the profile's secrets.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -21,9 +20,11 @@ import httpx
 
 from ccs.flows.claude.session import projects, session_file
 from ccs.flows.claude.stream import Record
+from ccs.flows.node.files import private_folder, whole
+from ccs.flows.node.locks import FileLock
 from ccs.flows.processes.survivors import marked
 from ccs.flows.server.claims import claim
-from ccs.flows.sessions.storage import Folder, Place, PlaceError, private_folder, shared_place, whole
+from ccs.flows.sessions.storage import Folder, Place, PlaceError, shared_place
 from ccs.flows.spec.names import slug
 
 KEPT = 5
@@ -212,12 +213,11 @@ class SessionStore:
 
     def _hold(self, stack: ExitStack, session_id: str) -> bool:
         """Use the session alone until the stack is left; False when another run uses it."""
-        lock = self._locks / session_id
         private_folder(self._locks)
-        held = _lock(lock)
-        if held is None:
+        lock = FileLock(self._locks / session_id, is_passing=True)
+        if not lock.take():
             return False
-        stack.callback(_unlock, held, lock)
+        stack.callback(lock.release)
         if marked(session_id):  # a run that was killed let go of the lock, and its claude is just being ended
             return False
         if self._shared is None:
@@ -256,22 +256,3 @@ def _write_index(place: Place, job: str, task_id: str, sessions: list[Session]) 
         index = Path(folder) / _INDEX
         index.write_text(json.dumps({"sessions": [asdict(s) for s in sessions]}, indent=1) + "\n")
         place.put(f"{_place_of(job, task_id)}/{_INDEX}", index)
-
-
-def _lock(path: Path) -> int | None:
-    """A descriptor that holds the lock of this node; None when another one does."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        if os.fstat(descriptor).st_nlink:
-            return descriptor
-        os.close(descriptor)  # its last holder has removed it meanwhile
-
-
-def _unlock(descriptor: int, path: Path) -> None:
-    path.unlink(missing_ok=True)
-    os.close(descriptor)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccs.flows.git.busy import Hold
-from ccs.flows.git.locks import FileLock
+from ccs.flows.git.locks import RepositoryLock
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import refusal
 from ccs.flows.git.worktree import prepare_held
@@ -74,10 +74,10 @@ def open_directory(
 
 def _take_turn(repository: Repository, path: Path, held: ExitStack, log: Log) -> None:
     """Have the working tree for this run's commits alone: what two runs change at once cannot be told apart."""
-    lock = FileLock(repository.git_dir / "ccs" / "commits")
-    if not lock.take(shared=False, patience=0):
+    lock = RepositoryLock(repository.git_dir, "commits")
+    if not lock.take():
         log.warning("another run works and commits in %s: this one waits for it to end", path)
-        while not lock.take(shared=False, patience=0):
+        while not lock.take():
             time.sleep(_TURN_POLL)
     held.callback(lock.release)
 
