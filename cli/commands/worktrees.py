@@ -1,5 +1,6 @@
 """`ccs worktrees`: the worktrees of jobs in a repository of this machine."""
 
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,7 +94,8 @@ def _tell_lost(rows: list[dict[str, Any]]) -> None:
     """Name the commits that no branch has any more: they can be had back until git tidies up."""
     for row in rows:
         if row["action"] == "removed" and row["unmerged"]:
-            say(f"{row['name']} had commits that are not in {row['base']}: git branch {row['name']} {row['commit']}")
+            back = shlex.join(["git", "branch", row["name"], row["commit"]])
+            say(f"{row['name']} had commits that are not in {row['base']}: {back}")
 
 
 def _trees(directory: Path) -> "list[Tree]":

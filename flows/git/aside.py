@@ -10,18 +10,10 @@ from pathlib import Path
 from ccs.flows.git import locks
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import LONG, GitError, naming, shown
+from ccs.flows.git.refs import ROOT, aside_ref, keep, write_commit
 from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
-from ccs.flows.git.snapshot import Snapshot, Status, with_files
-from ccs.flows.spec.names import slug
-
-REFS = "refs/ccs/aside/"
-
-_KEEPER = {
-    "GIT_AUTHOR_NAME": "ccs",
-    "GIT_AUTHOR_EMAIL": "ccs@localhost",
-    "GIT_COMMITTER_NAME": "ccs",
-    "GIT_COMMITTER_EMAIL": "ccs@localhost",
-}
+from ccs.flows.git.snapshot import Snapshot, with_files
+from ccs.flows.git.status import Status
 
 
 @dataclass(frozen=True)
@@ -60,15 +52,15 @@ def aside(snapshot: Snapshot, run_id: str, task: str, hold: Hold | None = None) 
         )
     try:
         with locks.changing(repository.common_dir):
-            return _set_aside(repository, snapshot, name_of(run_id, task), f"{shown(task)} of run {shown(run_id)}")
+            return _set_aside(repository, snapshot, aside_ref(run_id, task), f"{shown(task)} of run {shown(run_id)}")
     finally:
         if hold:
             hold.share()
 
 
-def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str) -> Aside | None:
+def _set_aside(repository: Repository, snapshot: Snapshot, ref: str, whose: str) -> Aside | None:
     now = Snapshot.of(repository)
-    inner = _submodules_aside(repository, snapshot, now, name, whose)
+    inner = _submodules_aside(repository, snapshot, now, ref, whose)
     if inner:
         now = Snapshot.of(repository)
     goal = _goal(repository, snapshot, now)
@@ -79,7 +71,7 @@ def _set_aside(repository: Repository, snapshot: Snapshot, name: str, whose: str
     if not (files or nested or begun or now.staged != goal.staged):
         return _joined(inner, None)
     commit, parent = _save(repository, snapshot, now, goal, whose)
-    ref = keep(repository, REFS + name, commit)
+    ref = keep(repository, ref, commit)
     try:
         _restore(repository, snapshot, now, goal)
     except GitError as error:
@@ -150,31 +142,13 @@ def _save(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Snaps
     more = []
     if snapshot.files != snapshot.base:
         earlier = [snapshot.head] if snapshot.head else []
-        more.append(write(repository, snapshot.files, earlier, f"uncommitted before {whose}"))
+        more.append(write_commit(repository, snapshot.files, earlier, f"uncommitted before {whose}"))
     own = repository.difference(goal.staged, now.staged)  # staged by the task, and then changed again in the files?
     if any(own[path][1] for path in own.keys() & repository.difference(now.staged, now.files).keys()):
-        more.append(write(repository, now.staged, parents, f"staged by {whose}"))
+        more.append(write_commit(repository, now.staged, parents, f"staged by {whose}"))
     if more:
-        parents = [write(repository, goal.files, [*parents, *more], f"beneath {whose}")]
-    return write(repository, now.files, parents, f"set aside: {whose}"), "".join(parents)
-
-
-def write(repository: Repository, tree: str, parents: list[str], message: str) -> str:
-    """A commit of a tree; its id."""
-    options = [word for parent in parents for word in ("-p", parent)]
-    return repository.git("commit-tree", tree, *options, stdin=message + "\n", env=_KEEPER).line
-
-
-def keep(repository: Repository, ref: str, commit: str) -> str:
-    """Have a ref name the commit, a new one in any case, and say which; GitError when that cannot be done."""
-    nothing = "0" * len(commit)
-    for number in range(1, 1000):
-        name = ref if number == 1 else f"{ref}-{number}"
-        if repository.ask("rev-parse", "--verify", "--quiet", name).ok:
-            continue
-        repository.git("update-ref", "-m", "ccs: set aside", name, commit, nothing)
-        return name
-    raise GitError(f"{ref} and a thousand after it are taken in {shown(repository.place)}")
+        parents = [write_commit(repository, goal.files, [*parents, *more], f"beneath {whose}")]
+    return write_commit(repository, now.files, parents, f"set aside: {whose}"), "".join(parents)
 
 
 def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Snapshot) -> None:
@@ -220,7 +194,7 @@ def _move(repository: Repository, ref: str, path: str) -> str:
     """Move a repository that the task made out of the working tree; the command that moves it back."""
     assert repository.top
     source = repository.top / path.rstrip("/")
-    target = repository.common_dir / "ccs" / ref.removeprefix("refs/ccs/") / path.rstrip("/")
+    target = repository.common_dir / "ccs" / ref.removeprefix(ROOT) / path.rstrip("/")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)
@@ -232,7 +206,7 @@ def _move(repository: Repository, ref: str, path: str) -> str:
     return f"mkdir -p {shlex.quote(str(source.parent))} && mv {shlex.quote(str(target))} {shlex.quote(str(source))}"
 
 
-def _submodules_aside(repository: Repository, snapshot: Snapshot, now: Snapshot, name: str, whose: str) -> list[Aside]:
+def _submodules_aside(repository: Repository, snapshot: Snapshot, now: Snapshot, ref: str, whose: str) -> list[Aside]:
     """The same in submodules that were clean, which then go back to the commit that they were at."""
     assert repository.top
     done = []
@@ -246,18 +220,13 @@ def _submodules_aside(repository: Repository, snapshot: Snapshot, now: Snapshot,
         head, inner_branch = inner.head, inner.branch
         tree = inner.tree_of(head)
         start = Snapshot(str(place), head, inner_branch, "", base=tree, staged=tree, files=tree)
-        part = _set_aside(inner, start, name, whose)
+        part = _set_aside(inner, start, ref, whose)
         entry = was.get(path)
         if head and entry and entry[1] != head and path not in repository.difference(snapshot.base, now.base):
-            ref = keep(inner, f"{REFS}{name}-head", head)
+            kept = keep(inner, f"{ref}-head", head)
             inner.git("checkout", "--quiet", "--detach", entry[1], timeout=LONG)
-            back = f"git -C {shlex.quote(str(place))} checkout --quiet {inner_branch or head}"
-            done.append(Aside(ref, head, (path,), back))
+            back = f"git -C {shlex.quote(str(place))} checkout --quiet {shlex.quote(inner_branch or head)}"
+            done.append(Aside(kept, head, (path,), back))
         if part:
             done.append(replace(part, files=tuple(f"{path}/{file}" for file in part.files)))
     return done
-
-
-def name_of(run_id: str, task: str) -> str:
-    """What refs of a task are called below REFS."""
-    return f"{slug(run_id)}/{slug(task)}"

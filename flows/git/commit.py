@@ -3,15 +3,18 @@
 import contextlib
 import shlex
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import IO
 
-from ccs.flows.git import locks, submodules
+from ccs.flows.git import locks
 from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, shown
 from ccs.flows.git.message import Origin
-from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
-from ccs.flows.git.snapshot import Snapshot, changes, way_out
+from ccs.flows.git.repository import Repository, TreeEntry
+from ccs.flows.git.selection import changed_inside, select
+from ccs.flows.git.snapshot import Snapshot
+from ccs.flows.git.status import way_out
 from ccs.flows.node.identity import node_name
 
 _MOST = 200
@@ -30,8 +33,6 @@ class Committed:
     """The commits that claude made itself since the snapshot, oldest first."""
     left: tuple[str, ...]
     """What the task changed and is not committed: uncommitted before, ignored, or a repository of its own."""
-    changed: tuple[str, ...]
-    """All files that the task changed, in commits or not."""
     branch: str
     """Where the commits are; empty when HEAD is detached."""
     rest: tuple[str, ...]
@@ -65,61 +66,48 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
     repository = snapshot.repository
     with locks.changing(repository.common_dir):
         before = Snapshot.of(repository)
-        wanted, left = _sorted_out(repository, snapshot, before)
-        if not wanted:
+        own = commits_since(repository, snapshot, before)
+        found = select(repository, snapshot, before)
+        if not found.entries:
             _unstage(repository, snapshot, before)
-            return _result(repository, snapshot, before, before, None, (), left)
+            inside = changed_inside(snapshot, before)
+            return Committed(None, (), own, tuple(sorted(found.left)), before.branch, inside, problem="")
         if before.operation:
-            problem = way_out(before) if snapshot.operation else f"the task left a {before.operation} unfinished"
-            raise GitError(f"the changes of task {shown(origin.task)} cannot be committed: {problem}")
-        identity = _identity(repository, author)
+            raise GitError(
+                f"the changes of task {shown(origin.task)} cannot be committed: "
+                + _unfinished(snapshot, before.operation)
+            )
+        make = partial(_commit, repository, origin, author, _identity(repository, author), timeout)
         repository.await_index()  # a commit that the index does not follow would look like its opposite, staged
         try:
-            commit_id = _commit(repository, before.head, wanted, origin, author, identity, timeout)
+            commit_id = make(before.head, found.entries)
         except GitError:
             # A hook that formats the files and refuses them as they were is content the second time.
-            again, left = _sorted_out(repository, snapshot, Snapshot.of(repository))
-            if again == wanted:
+            again = select(repository, snapshot, Snapshot.of(repository))
+            if again.entries == found.entries:
                 raise
-            commit_id = _commit(repository, before.head, again, origin, author, identity, timeout)
+            commit_id = make(before.head, again.entries)
         now = Snapshot.of(repository)
-        rest, left = _sorted_out(repository, snapshot, now)
-        if any(wanted.get(path) != entry for path, entry in rest.items()):  # a hook wrote into the files, unstaged
+        rest = select(repository, snapshot, now)
+        if any(found.entries.get(path) != entry for path, entry in rest.entries.items()):  # a hook wrote into files
             with contextlib.suppress(GitError):
-                commit_id = _commit(repository, commit_id, rest, origin, author, identity, timeout)
+                commit_id = make(commit_id, rest.entries)
             now = Snapshot.of(repository)
-            rest, left = _sorted_out(repository, snapshot, now)
-        left |= set(rest)
+            rest = select(repository, snapshot, now)
         problem = ""
         try:
             _unstage(repository, snapshot, now)
         except GitError as error:
             problem = f"{error}. Bring the index up to date with: git -C {shlex.quote(str(repository.place))} reset"
-        files = repository.difference(before.base, now.base)
-        return _result(repository, snapshot, before, now, commit_id, files, left, rest, problem)
-
-
-def _result(
-    repository: Repository,
-    snapshot: Snapshot,
-    before: Snapshot,
-    now: Snapshot,
-    commit_id: str | None,
-    files: Iterable[str],
-    left: Iterable[str],
-    rest: Iterable[str] = (),
-    problem: str = "",
-) -> Committed:
-    return Committed(
-        commit_id,
-        files=tuple(sorted(files)),
-        own=commits_since(repository, snapshot, before),
-        left=tuple(sorted(left)),
-        changed=tuple(changes(snapshot, now)),
-        branch=before.branch,
-        rest=(*sorted(rest), *_inside(snapshot, now)),
-        problem=problem,
-    )
+        return Committed(
+            commit_id,
+            files=tuple(sorted(repository.difference(before.base, now.base))),
+            own=own,
+            left=tuple(sorted({*rest.left, *rest.entries})),
+            branch=before.branch,
+            rest=(*sorted(rest.entries), *changed_inside(snapshot, now)),
+            problem=problem,
+        )
 
 
 def commits_since(repository: Repository, snapshot: Snapshot, now: Snapshot) -> tuple[str, ...]:
@@ -129,26 +117,6 @@ def commits_since(repository: Repository, snapshot: Snapshot, now: Snapshot) -> 
     span = [now.head, *([f"^{snapshot.head}"] if snapshot.head else [])]
     found = repository.git("rev-list", "--topo-order", f"--max-count={_MOST}", *span).out.split()
     return tuple(reversed(found))
-
-
-def _sorted_out(
-    repository: Repository, snapshot: Snapshot, now: Snapshot
-) -> tuple[dict[str, TreeEntry | None], set[str]]:
-    """What to commit, and what of the task's changes not to."""
-    since = repository.difference(snapshot.files, now.files)
-    uncommitted = {path: after for path, (_, after) in repository.difference(now.base, now.files).items()}
-    dirty = set(snapshot.dirty(repository)) & set(uncommitted)
-    kept = dirty | _renamed_from(repository, snapshot, now, dirty - {p for p, e in uncommitted.items() if e})
-    kept |= {p for p in uncommitted if any(_overlap(p, d) for d in dirty)}
-    added = [path for path, entry in uncommitted.items() if entry and path not in kept]
-    kept |= _ignored(repository, now, added) | _embedded(repository, uncommitted, added)
-    left = (kept & set(since)) | (set(now.nested) - set(snapshot.nested)) | {*_inside(snapshot, now)}
-    return {path: entry for path, entry in uncommitted.items() if path not in kept}, left
-
-
-def _inside(snapshot: Snapshot, now: Snapshot) -> tuple[str, ...]:
-    """The submodules in which the task left uncommitted changes."""
-    return tuple(sorted(set(now.submodules) - set(snapshot.submodules)))
 
 
 def _unstage(repository: Repository, snapshot: Snapshot, now: Snapshot) -> None:
@@ -161,43 +129,10 @@ def _unstage(repository: Repository, snapshot: Snapshot, now: Snapshot) -> None:
     repository.ask("update-index", "-q", "--refresh")
 
 
-def _overlap(path: str, other: str) -> bool:
-    """Whether one is a file where the other needs a folder."""
-    return path.startswith(other + "/") or other.startswith(path + "/")
-
-
-def _renamed_from(repository: Repository, snapshot: Snapshot, now: Snapshot, gone: set[str]) -> set[str]:
-    """New names of files that were uncommitted before: their content is not the task's."""
-    if not gone:
-        return set()
-    fields = repository.git("diff-tree", "-r", "-z", "-M", "--name-status", snapshot.files, now.files).fields
-    renamed, position = set(), 0
-    while position < len(fields):
-        if fields[position].startswith("R"):
-            if fields[position + 1] in gone:
-                renamed.add(fields[position + 2])
-            position += 3
-        else:
-            position += 2
-    return renamed
-
-
-def _ignored(repository: Repository, now: Snapshot, paths: list[str]) -> set[str]:
-    """Those of the paths that are new and that .gitignore names: somebody forced them into the index."""
-    staged = repository.difference(now.base, now.staged)
-    forced = [path for path in paths if path in staged and staged[path][0] is None]
-    if not forced:
-        return set()
-    said = repository.ask("check-ignore", "--no-index", "-z", "--stdin", stdin="".join(f"{p}\0" for p in forced))
-    if said.code > 1:
-        raise repository.failure("check-ignore", said)
-    return set(said.fields)
-
-
-def _embedded(repository: Repository, entries: Mapping[str, TreeEntry | None], added: list[str]) -> set[str]:
-    """Those of the new paths that are repositories without being submodules: a clone would not have them."""
-    links = {path for path in added if (entry := entries[path]) and entry[0] == GITLINK}
-    return links - {path for _, path in submodules.named(repository)} if links else set()
+def _unfinished(snapshot: Snapshot, operation: str) -> str:
+    if not snapshot.operation:
+        return f"the task left a {operation} unfinished"
+    return f"a {operation} is under way in {shown(snapshot.directory)}: {way_out(operation)}"
 
 
 def _identity(repository: Repository, author: str) -> Mapping[str, str]:
@@ -219,12 +154,12 @@ def _identity(repository: Repository, author: str) -> Mapping[str, str]:
 
 def _commit(
     repository: Repository,
-    head: str,
-    entries: Mapping[str, TreeEntry | None],
     origin: Origin,
     author: str,
     identity: Mapping[str, str],
     timeout: float,
+    head: str,
+    entries: Mapping[str, TreeEntry | None],
 ) -> str:
     """Commit these entries on top of what is checked out; the commit's id."""
     with repository.scratch_index() as index:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from ccs.flows.git.aside import REFS, Aside, aside, name_of
+from ccs.flows.git.aside import Aside, aside
 from ccs.flows.git.busy import Alone, Hold
 from ccs.flows.git.command import GitError, naming, shown
 from ccs.flows.git.losses import losses
+from ccs.flows.git.refs import ROOT, aside_ref, write_commit
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot
 from ccs.flows.node.files import write_whole
 
-_REFS = "refs/ccs/before/"
+_REFS = f"{ROOT}before/"
 _VERSION = 1
 
 
@@ -123,7 +124,7 @@ def recover(file: Path, own: Hold | None = None) -> Recovered | None:
             return Recovered(run_id, task, snapshot.directory, None, True, busy)
         if not file.exists():  # somebody else was faster
             return None
-        begun = f"{REFS}{name_of(run_id, task)}"  # it may have been killed while it set its work aside
+        begun = aside_ref(run_id, task)  # it may have been killed while it set its work aside
         earlier = snapshot.repository.git("for-each-ref", "--format=%(refname)", begun, f"{begun}-*").out.split()
         found = aside(snapshot, run_id, task)
         said = [*([found.sentence] if found else []), *losses(snapshot, run_id, task)]
@@ -167,11 +168,8 @@ def _read(file: Path) -> _Stored | None:
 
 def _protect(repository: Repository, snapshot: Snapshot) -> str:
     """A ref by which git keeps the trees of the snapshot."""
-    who = {f"GIT_{role}_{what}": "ccs@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    commit = ""
-    for tree in (snapshot.staged, snapshot.files):
-        parent = ("-p", commit) if commit else ()
-        commit = repository.git("commit-tree", tree, *parent, stdin="before a task of ccs\n", env=who).line
+    staged = write_commit(repository, snapshot.staged, (), "staged before a task of ccs")
+    commit = write_commit(repository, snapshot.files, (staged,), "before a task of ccs")
     ref = f"{_REFS}{uuid4().hex}"
     repository.git("update-ref", ref, commit)
     return ref

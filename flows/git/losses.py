@@ -9,8 +9,8 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from ccs.flows.git.aside import REFS, keep, name_of, write
 from ccs.flows.git.command import naming, shown
+from ccs.flows.git.refs import aside_ref, keep, write_commit
 from ccs.flows.git.snapshot import Snapshot, branches_and_stashes
 
 _HEADS = "refs/heads/"
@@ -25,7 +25,7 @@ def losses(snapshot: Snapshot, run_id: str, task: str) -> tuple[str, ...]:
 
     To be asked when the task's own changes are committed or set aside.
     """
-    return tuple(_Losses(snapshot, REFS + name_of(run_id, task)).sentences())
+    return tuple(_Losses(snapshot, aside_ref(run_id, task)).sentences())
 
 
 class _Losses:
@@ -140,7 +140,7 @@ class _Losses:
         said = []
         if lost:
             who = f"uncommitted before {before.branch or 'the task'}"
-            commit = write(repository, before.files, [before.head] if before.head else [], who)
+            commit = write_commit(repository, before.files, [before.head] if before.head else [], who)
             ref = keep(repository, f"{self.ref}-before", commit)
             paths = " ".join(shlex.quote(path) for path in lost)
             back = f"restore --source {ref} -- {paths}" if len(lost) <= _NAMED else f"show --stat {ref}"

@@ -11,7 +11,7 @@ from ccs.flows.git.busy import Alone
 from ccs.flows.git.command import LONG, GitError, run, shown
 from ccs.flows.git.registry import Registered, registered
 from ccs.flows.git.repository import Repository
-from ccs.flows.git.snapshot import TREES, uncommitted
+from ccs.flows.git.status import TREES, uncommitted
 from ccs.flows.git.worktree import base_of
 
 

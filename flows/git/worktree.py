@@ -12,7 +12,7 @@ from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import LONG, GitError, naming, run, shown
 from ccs.flows.git.registry import Registered, registered
 from ccs.flows.git.repository import Repository
-from ccs.flows.git.snapshot import TREES, tracks_trees
+from ccs.flows.git.status import TREES, tracks_trees
 from ccs.flows.git.submodules import check_out
 
 _ORIGIN = "origin"

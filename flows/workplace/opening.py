@@ -9,7 +9,7 @@ from pathlib import Path
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.locks import RepositoryLock
 from ccs.flows.git.repository import Repository
-from ccs.flows.git.snapshot import refusal
+from ccs.flows.git.status import refusal
 from ccs.flows.git.worktree import prepare_held
 from ccs.flows.log import Log
 from ccs.flows.record.outcome import WAITING, Row

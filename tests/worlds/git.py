@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from ccs.flows.git.repository import Repository
-from ccs.flows.git.snapshot import uncommitted
+from ccs.flows.git.status import uncommitted
 
 
 def git(place: Path, *arguments: str, ok: bool = True, **env: str) -> str:
@@ -68,3 +68,22 @@ def hook(place: Path, name: str, script: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text("#!/bin/sh\n" + script)
     path.chmod(0o755)
+
+
+def content(place: Path) -> dict[str, str]:
+    """Everything in the directory and what it is, also what git ignores."""
+    found = {}
+    for folder, folders, files in os.walk(place):
+        folders[:] = [name for name in folders if name != ".git"]
+        for name in [*files, *folders]:
+            path = Path(folder) / name
+            if path.is_symlink():
+                found[str(path.relative_to(place))] = f"-> {path.readlink()}"
+            elif path.is_file():
+                found[str(path.relative_to(place))] = f"{path.stat().st_mode & 0o100:o} {path.read_bytes()!r}"
+    return found
+
+
+def get_back(line: str) -> None:
+    """Do what the user is told to do: the line for a shell that brings back what was set aside."""
+    subprocess.run(["/bin/sh", "-c", line], check=True, capture_output=True, cwd="/")

@@ -1,21 +1,16 @@
 """Setting aside: nothing of a failed task is lost, and nothing of it is in the way."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
+import shlex
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from ccs.flows.git import journal
 from ccs.flows.git.aside import Aside, aside
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
 from ccs.flows.git.snapshot import Snapshot
-from tests.worlds.git import a_repository, commit_by_hand, dirty, furnished, git, status, write
+from tests.worlds.git import a_repository, commit_by_hand, content, dirty, furnished, get_back, git, status, write
 
 
 @pytest.fixture
@@ -23,29 +18,10 @@ def repo(tmp_path: Path) -> Path:
     return furnished(tmp_path / "the repo")
 
 
-def content(place: Path) -> dict[str, str]:
-    """Everything in the directory and what it is, also what git ignores."""
-    found = {}
-    for folder, folders, files in os.walk(place):
-        folders[:] = [name for name in folders if name != ".git"]
-        for name in [*files, *folders]:
-            path = Path(folder) / name
-            if path.is_symlink():
-                found[str(path.relative_to(place))] = f"-> {path.readlink()}"
-            elif path.is_file():
-                found[str(path.relative_to(place))] = f"{path.stat().st_mode & 0o100:o} {path.read_bytes()!r}"
-    return found
-
-
 def set_aside(snapshot: Snapshot) -> Aside:
     found = aside(snapshot, "run-1", "My Task!")
     assert found
     return found
-
-
-def back(found: Aside) -> None:
-    """Do what the user is told to do."""
-    subprocess.run(["sh", "-c", found.get_back], check=True, capture_output=True, cwd="/")
 
 
 def test_nothing_changed_is_nothing_set_aside(repo: Path) -> None:
@@ -88,7 +64,7 @@ def test_everything_is_taken_away_and_comes_back(repo: Path) -> None:
     )
     assert "\n" not in found.sentence
     git(repo, "gc", "-q", "--prune=now")
-    back(found)
+    get_back(found.get_back)
     assert content(repo) == after
     assert git(repo, "rev-parse", "HEAD") == head
 
@@ -98,7 +74,7 @@ def test_it_comes_back_on_what_was_committed_since(repo: Path) -> None:
     write(repo, **{"a.txt": "two\n", "new.txt": "n"})
     found = set_aside(snapshot)
     commit_by_hand(repo, **{"b.txt": "since\n"})
-    back(found)
+    get_back(found.get_back)
     assert (repo / "a.txt").read_text() == "two\n"
     assert (repo / "b.txt").read_text() == "since\n"
     assert (repo / "new.txt").exists()
@@ -112,7 +88,7 @@ def test_commits_of_claude_stay(repo: Path) -> None:
     assert git(repo, "rev-parse", "HEAD") == own
     assert status(repo) == ""
     assert (repo / "a.txt").read_text() == "two\n"
-    back(found)
+    get_back(found.get_back)
     assert (repo / "a.txt").read_text() == "three\n"
     assert dirty(repo) == ["a.txt", "new.txt", "own.txt"]
 
@@ -146,7 +122,7 @@ def test_what_was_uncommitted_before_is_exactly_as_it_was(repo: Path) -> None:
     assert git(repo, "diff", "--cached") == staged
     assert found.files == ("a.txt", "changed.txt", "dir/c.txt", "theirs.txt", "tool.sh")
     git(repo, "gc", "-q", "--prune=now")
-    back(found)
+    get_back(found.get_back)
     assert content(repo) == after
 
 
@@ -158,7 +134,7 @@ def test_what_the_task_staged_and_changed_again_is_kept_too(repo: Path) -> None:
     found = set_aside(snapshot)
     assert git(repo, "show", f"{found.ref}:a.txt") == "and changed"
     assert git(repo, "show", f"{found.ref}^^2:a.txt") == "staged"
-    back(found)
+    get_back(found.get_back)
     assert (repo / "a.txt").read_text() == "and changed\n"
 
 
@@ -180,7 +156,7 @@ def test_changes_of_the_user_that_claude_committed_stay_committed(repo: Path) ->
     found = set_aside(snapshot)
     assert status(repo) == ""
     assert (repo / "a.txt").read_text() == "mine\n"
-    back(found)
+    get_back(found.get_back)
     assert (repo / "a.txt").read_text() == "more\n"
 
 
@@ -195,7 +171,7 @@ def test_a_merge_that_the_task_left_unfinished(repo: Path) -> None:
     assert status(repo) == ""
     assert not (repo / ".git/MERGE_HEAD").exists()
     assert "<<<<<<<" in git(repo, "show", f"{found.ref}:a.txt")
-    back(found)
+    get_back(found.get_back)
     assert "<<<<<<<" in (repo / "a.txt").read_text()
 
 
@@ -214,7 +190,7 @@ def test_a_rebase_that_the_task_left_unfinished(repo: Path, edited: bool) -> Non
     assert status(repo) == ""
     assert git(repo, "rev-parse", f"{found.ref}^") == reworded
     if edited:
-        back(found)
+        get_back(found.get_back)
         assert (repo / "b.txt").read_text() == "edited\n"
 
 
@@ -247,7 +223,7 @@ def test_a_repository_that_the_task_made_is_moved_away(repo: Path, has_commit: b
     assert content(repo) == before
     assert dirty(repo) == []
     assert found.files == ("a.txt", "x y/nested/")
-    back(found)
+    get_back(found.get_back)
     assert content(repo) == after
     assert (nested / ".git").is_dir()
 
@@ -260,7 +236,7 @@ def test_a_file_that_the_task_hid_from_git(repo: Path) -> None:
     found = set_aside(snapshot)
     assert content(repo) == before
     assert status(repo) == ""
-    back(found)
+    get_back(found.get_back)
     assert content(repo) == after
 
 
@@ -275,7 +251,7 @@ def test_a_file_in_the_place_of_a_folder_and_the_other_way_round(repo: Path) -> 
     found = set_aside(snapshot)
     assert content(repo) == before
     assert status(repo) == ""
-    back(found)
+    get_back(found.get_back)
     assert content(repo) == after
 
 
@@ -288,7 +264,7 @@ def test_a_link_to_somewhere_else_in_the_place_of_a_folder(repo: Path, tmp_path:
     found = set_aside(snapshot)
     assert content(repo) == before
     assert content(tmp_path / "outside") == {"c.txt": '0 b"somebody else\'s\\n"'}
-    back(found)
+    get_back(found.get_back)
     assert (repo / "dir").is_symlink()
 
 
@@ -308,8 +284,21 @@ def test_submodules(repo: Path, tmp_path: Path) -> None:
     assert status(repo) == ""
     assert own in git(repo / "lib", "for-each-ref", "refs/ccs")
     assert set(found.files) == {"a.txt", "lib", "lib/lib.txt", "second lib/new.txt"}
-    back(found)
+    get_back(found.get_back)
     assert content(repo) == after
+
+
+def test_a_branch_of_a_submodule_whose_name_a_shell_would_run(repo: Path, tmp_path: Path) -> None:
+    library = a_repository(tmp_path / "library", **{"lib.txt": "lib\n"})
+    git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "lib")
+    git(repo, "commit", "-q", "-m", "lib")
+    snapshot = Snapshot.take(repo)
+    git(repo / "lib", "checkout", "-q", "-b", "x;touch${IFS}run")
+    own = commit_by_hand(repo / "lib", **{"lib.txt": "own\n"})
+    found = set_aside(snapshot)
+    get_back(f"cd {shlex.quote(str(tmp_path))}; {found.get_back}")
+    assert not (tmp_path / "run").exists()
+    assert git(repo / "lib", "rev-parse", "HEAD") == own
 
 
 def test_in_a_repository_without_a_commit(tmp_path: Path) -> None:
@@ -320,7 +309,7 @@ def test_in_a_repository_without_a_commit(tmp_path: Path) -> None:
     found = set_aside(snapshot)
     assert content(tmp_path) == {}
     assert status(tmp_path) == ""
-    back(found)
+    get_back(found.get_back)
     assert sorted(content(tmp_path)) == ["a.txt", "b.txt"]
 
 
@@ -345,7 +334,7 @@ def test_line_ends_and_filters(repo: Path) -> None:
     found = set_aside(snapshot)
     assert content(repo) == before
     assert status(repo) == ""
-    back(found)
+    get_back(found.get_back)
     assert content(repo) == after
 
 
@@ -377,113 +366,3 @@ def test_not_while_other_tasks_work_in_the_directory(repo: Path) -> None:
         other.release()
         assert aside(snapshot, "run", "task", own)
         Hold.take(repo, "task").release()
-
-
-def test_the_journal_is_there_while_a_task_is_under_way(repo: Path, tmp_path: Path) -> None:
-    file = tmp_path / "state/journal/x.json"
-    snapshot = Snapshot.take(repo)
-    entry = journal.begin(file, snapshot, "run", "task")
-    assert json.loads(file.read_text())["run_id"] == "run"
-    assert [p.name for p in file.parent.iterdir()] == ["x.json"]
-    write(repo, **{"a.txt": "two\n"})
-    recovered = journal.recover(file)
-    assert recovered
-    assert recovered.is_busy
-    assert dirty(repo) == ["a.txt"]
-    assert entry.aside()
-    entry.end()
-    entry.end()
-    assert not file.exists()
-    assert journal.recover(file) is None
-    assert dirty(repo) == []
-
-
-WORK = """
-import sys, time
-from pathlib import Path
-from ccs.flows.git import journal
-from ccs.flows.git.snapshot import Snapshot
-repo, file = Path(sys.argv[1]), Path(sys.argv[2])
-entry = journal.begin(file, Snapshot.take(repo), "dead-run", "some task")
-(repo / "a.txt").write_text("two\\n")
-(repo / "new.txt").write_text("n")
-print("working", flush=True)
-time.sleep(1000)
-"""
-
-
-def killed(repo: Path, file: Path) -> None:
-    """A task that is killed in the middle of its work."""
-    child = subprocess.Popen([sys.executable, "-c", WORK, str(repo), str(file)], stdout=subprocess.PIPE, text=True)
-    assert child.stdout
-    assert child.stdout.readline() == "working\n"
-    recovered = journal.recover(file)
-    assert recovered
-    assert recovered.is_busy
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
-
-
-def test_what_a_killed_run_left_is_set_aside(repo: Path, tmp_path: Path) -> None:
-    write(repo, **{"mine.txt": "m"})
-    before = content(repo)
-    killed(repo, tmp_path / "j.json")
-    git(repo, "gc", "-q", "--prune=now")
-    git(repo, "update-ref", "refs/ccs/aside/dead-run/some-task", "HEAD")  # it died while it set its work aside
-    recovered = journal.recover(tmp_path / "j.json")
-    assert recovered
-    assert recovered.aside
-    assert recovered.aside.ref == "refs/ccs/aside/dead-run/some-task-2"
-    assert recovered.sentence.startswith("task some task of run dead-run was interrupted: set aside a.txt and new.txt")
-    assert recovered.sentence.endswith("set aside before it was interrupted is in refs/ccs/aside/dead-run/some-task")
-    assert content(repo) == before
-    assert not (tmp_path / "j.json").exists()
-    assert "before" not in git(repo, "for-each-ref", "refs/ccs")
-    back(recovered.aside)
-    assert (repo / "a.txt").read_text() == "two\n"
-
-
-def test_what_a_killed_run_left_stays_while_another_run_works_there(repo: Path, tmp_path: Path) -> None:
-    killed(repo, tmp_path / "j.json")
-    with Hold.take(repo) as own:
-        found = journal.recover(tmp_path / "j.json")
-        assert found
-        assert found.is_busy
-        assert "another run works there" in found.sentence
-        other = Hold.take(repo)
-        busy = journal.recover(tmp_path / "j.json", own)
-        assert busy
-        assert busy.is_busy
-        other.release()
-        assert dirty(repo) == ["a.txt", "new.txt"]
-        done = journal.recover(tmp_path / "j.json", own)
-        assert done
-        assert done.aside
-        Hold.take(repo).release()
-    assert dirty(repo) == []
-
-
-def test_a_journal_of_a_directory_that_is_gone(repo: Path, tmp_path: Path) -> None:
-    killed(repo, tmp_path / "j.json")
-    repo.rename(tmp_path / "elsewhere")
-    found = journal.recover(tmp_path / "j.json")
-    assert found
-    assert "is gone" in found.sentence
-    assert not (tmp_path / "j.json").exists()
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"snapshot": {}, "run_id": 1, "task": 2, "ref": ""}', "null"])
-def test_a_journal_that_makes_no_sense(tmp_path: Path, text: str) -> None:
-    file = tmp_path / f"{uuid4()}.json"
-    file.write_text(text)
-    with pytest.raises(GitError, match="makes no sense"):
-        journal.recover(file)
-    assert file.exists()
-
-
-def test_a_journal_that_cannot_be_written(repo: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(GitError, match="cannot be written"):
-        journal.begin(tmp_path / "file/j.json", Snapshot.take(repo), "run", "task")
-    with Hold.take(repo, "task") as hold:
-        assert hold.is_alone()

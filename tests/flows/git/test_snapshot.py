@@ -14,7 +14,8 @@ from ccs.flows.git.command import GitError, NoRepositoryError, naming, run
 from ccs.flows.git.commit import commit
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
-from ccs.flows.git.snapshot import Snapshot, changes, refusal
+from ccs.flows.git.snapshot import Snapshot, changes
+from ccs.flows.git.status import refusal
 from ccs.flows.git.worktree import prepare
 from tests.worlds.git import a_repository, commit_by_hand, dirty, git, status, write
 

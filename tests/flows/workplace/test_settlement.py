@@ -25,7 +25,7 @@ from ccs.flows.workplace.settlement import (
 
 ASIDE = "set aside some files"
 BESIDE = "what it changed cannot be told from what bad changed at the same time, which failed"
-COMMITTED = Committed("c1", files=("f",), own=(), left=(), changed=("f",), branch="main", rest=(), problem="")
+COMMITTED = Committed("c1", files=("f",), own=(), left=(), branch="main", rest=(), problem="")
 
 
 def ended(
