@@ -7,11 +7,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-MIN_SECRET = 6
-"""Redacting a shorter text would shred every log, so a shorter secret is refused."""
+from ccs.blocks.spellings import MIN_SECRET, SENSITIVE_NAME
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SENSITIVE_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE", re.IGNORECASE)
 _USERINFO = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 
@@ -90,7 +88,7 @@ EMPTY = Environment({}, frozenset(), frozenset())
 
 def is_sensitive(name: str, value: str) -> bool:
     """Whether a value that is not declared secret looks like one."""
-    return bool(_SENSITIVE_NAME.search(name) or _USERINFO.search(value))
+    return bool(SENSITIVE_NAME.search(name) or _USERINFO.search(value))
 
 
 def resolve(

@@ -59,7 +59,7 @@ SILENT = ("cli.client", "cli.diagnosis", "cli.legacy")
 """What a web page or another program stands on as well as the terminal: it returns values and writes nothing."""
 
 NEVER_PREFECT = (
-    *("cli", "blocks.env", "blocks.redact"),
+    *("cli", "blocks.env", "blocks.redact", "blocks.spellings"),
     *("flows.spec", "flows.node", "flows.schedules"),
     *("flows.budgets.sums", "flows.git", "flows.claude", "flows.processes"),
 )

@@ -163,7 +163,7 @@ def test_a_server_that_is_not_damaged_pleases_most_commands() -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_answers_with_damaged_values_are_shown_or_are_one_sentence(line: str) -> None:
-    dice = random.Random(line)  # noqa: S311
+    dice = random.Random(line)
     odd = [*ODD, "9" * 40, 1e300, -1e300, "\ud800", [[[[]]]], {"cron": "x"}, ID, TIME, "\x1b[2J"]
     with bad(shaped(lambda shape: damaged(shape, dice, odd))) as (_, ccs):
         for turn in range(10):
@@ -242,7 +242,7 @@ WORDS = (*PLAIN.split(), *ODD_WORDS)
 @pytest.mark.parametrize("seed", range(8))
 def test_any_words_are_a_command_or_one_sentence(seed: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     starts = [line.split()[:2] for line in LINES]
     with bad(shaped(lambda shape: shape)) as (_, server):
         ccs = Cli({**server.env, "CCS_HOME": str(tmp_path), "HOME": str(tmp_path)})

@@ -32,7 +32,7 @@ def whole() -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_damaged_export_is_a_job_or_one_clear_error(seed: int, tmp_path: Path) -> None:
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     job, tasks, _ = whole()
     own = {
         "format": "ccs.job",
@@ -56,7 +56,7 @@ def test_a_damaged_export_is_a_job_or_one_clear_error(seed: int, tmp_path: Path)
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_damaged_folder_is_read_or_one_clear_error(seed: int, tmp_path: Path) -> None:
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     job, tasks, profiles = whole()
     files = {"jobs": [job], "tasks": tasks, "profiles": profiles, "settings": {"theme": "dark", "default_model": "x"}}
     for _ in range(30):
@@ -71,7 +71,7 @@ def test_a_damaged_folder_is_read_or_one_clear_error(seed: int, tmp_path: Path) 
 
 
 def test_any_words_are_translated_or_refused() -> None:
-    dice = random.Random(1)  # noqa: S311
+    dice = random.Random(1)
     words = "cli jobs tasks runs list create delete debug -v --api-url --api-url= http://[ --output -n -n9 --profile"
     known = [*words.split(), *["--name", "-", "--", "--help", "x", "--table", "-t", "é", "--=", "="], ""]
     for _ in range(5000):

@@ -45,7 +45,7 @@ def test_lines_end_at_newlines_only(chunks: list[bytes], lines: list[bytes], res
 
 
 def test_any_cut_of_a_stream_gives_the_same_lines() -> None:
-    dice = random.Random(7)  # noqa: S311 - the same every time
+    dice = random.Random(7)
     data = b"".join(bytes(dice.choices(b"ab\n", k=dice.randrange(30))) for _ in range(50))
     for _ in range(50):
         framer, lines, at = LineFramer(), [], 0
