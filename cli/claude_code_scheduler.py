@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from ccs.cli.commands.job_options import FIELDS as JOB
-from ccs.cli.commands.task_options import FIELDS as TASK
+from ccs.cli.commands import job_options, task_options
+from ccs.cli.exit_codes import ExitCode
 from ccs.cli.legacy.names import DIRECTORY, SHORTCUTS, profile_name
 
 NOUNS = ("jobs", "tasks", "runs", "profiles", "nodes")
@@ -37,7 +37,12 @@ _REPLACED = {
 }
 _TAKES_VALUE = frozenset(
     (
-        *(flag for field in (*JOB, *TASK) if field.kind is not bool for flag in field.flags.split(",")),
+        *(
+            flag
+            for field in (*job_options.FIELDS, *task_options.FIELDS)
+            if field.kind is not bool
+            for flag in field.flags.split(",")
+        ),
         *("--name", "--job", "--status", "--env", "--unset-env", "--limit", "-n", "--output", "--out", "-o", "--input"),
         *("-i", "--api-url", "-s", "--task", "--since", "--secret", "--unset", "--template", "--cron", "--every"),
         *("--timezone", "--pool"),
@@ -181,36 +186,36 @@ def translate(argv: Sequence[str]) -> Translation:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run an old command line; the exit code of ccs, or 1 for what has no counterpart."""
-    from ccs.cli import main as ccs
+    from ccs.cli import main
     from ccs.cli.terminal.output import ReaderGoneError, say, write
 
-    if ccs.COMPLETE in os.environ:
+    if main.COMPLETE in os.environ:
         from ccs.cli.commands import completion
 
         completion.forget_alias()
-        return ccs.main([])
+        return main.main([])
     words = list(sys.argv[1:] if argv is None else argv)
     if not [w for w in words if not _is_verbosity(w)] or words in (["--help"], ["-h"]):
         try:
             write(HELP)
         except ReaderGoneError:
-            return 0
+            return ExitCode.OK
         except OSError as error:
             say(f"claude-code-scheduler: the help cannot be written: {error.strerror or error}")
-            return 1
-        return 0
+            return ExitCode.REQUEST
+        return ExitCode.OK
     try:
         translation = translate(words)
     except Refusal as refusal:
         say(f"claude-code-scheduler: {refusal}")
         say(f"     {refusal.hint}")
-        return 1
+        return ExitCode.REQUEST
     for note in translation.notes:
         say(f"claude-code-scheduler: {note}")
     if translation.is_homeless and "--dry-run" not in translation.argv:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            ccs.main(_home(translation.argv))  # where that fails, the command itself does, and says why
-    return ccs.main(translation.argv)
+            main.main(_home(translation.argv))  # where that fails, the command itself does, and says why
+    return main.main(translation.argv)
 
 
 def _home(argv: list[str]) -> list[str]:

@@ -1,19 +1,22 @@
-"""What can go wrong for a user of the command line.
+"""What can go wrong for a user of the command line; each error has its exit code.
 
-CcsError                 exit code, what happened and why, and what to do next
-├── RequestError         1: the request was wrong (usage, not found, conflict, refused)
-│   └── NotFoundError    1: no such job, task, run, profile or pool
-├── ServerError          2: the server answered, but failed
-└── UnreachableError     3: no answer from a server
+CcsError                 what happened and why, and in `hint` what to do next
+├── RequestError         the request was wrong (usage, not found, conflict, refused)
+│   ├── NotFoundError    no such job, task, run, profile or pool
+│   └── QueuedError      nobody is there to take a run
+├── ServerError          the server answered, but failed
+└── UnreachableError     no answer from a server
 """
 
 from collections.abc import Iterable
+
+from ccs.cli.exit_codes import ExitCode
 
 
 class CcsError(Exception):
     """An error with its exit code and, in `hint`, the next step."""
 
-    exit_code = 1
+    exit_code = ExitCode.REQUEST
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -37,19 +40,28 @@ class NotFoundError(RequestError):
 
         names = list(dict.fromkeys(known))
         by_folded = {n.casefold(): n for n in reversed(names)}
-        close = [by_folded[n] for n in get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)]
-        if close:
-            hint = f"did you mean {' or '.join(close)}?"
+        self.close = [by_folded[n] for n in get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)]
+        """Those of the known names that may be meant."""
+        if self.close:
+            hint = f"did you mean {' or '.join(self.close)}?"
         super().__init__(f"there is no {what} {name!r}", hint, status=404)
+
+
+class QueuedError(RequestError):
+    """Nobody is there to take a run, which stays queued; `why` is the reason alone."""
+
+    def __init__(self, why: str, run: str, hint: str) -> None:
+        super().__init__(f"{why}; the run stays queued: {run}", hint)
+        self.why = why
 
 
 class ServerError(CcsError):
     """The server failed."""
 
-    exit_code = 2
+    exit_code = ExitCode.SERVER
 
 
 class UnreachableError(CcsError):
     """No server answered."""
 
-    exit_code = 3
+    exit_code = ExitCode.UNREACHABLE

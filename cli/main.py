@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from ccs.cli import exit_codes
 from ccs.cli.app import FRAME, Lazy, Session
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
+from ccs.cli.exit_codes import ExitCode
 from ccs.cli.terminal.output import ReaderGoneError, Talk, say, write
 from ccs.flows.node.files import UnknownUserError
 
@@ -57,9 +59,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(
-    epilog="Example:  ccs up -d; ccs jobs list      Exit codes: 0 ok, 1 wrong request, 2 server failed, 3 no server"
-)
+@app.callback(epilog=f"Example:  ccs up -d; ccs jobs list      Exit codes: {exit_codes.listed(exit_codes.ALWAYS)}")
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (ReaderGoneError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
-        return 0
+        return ExitCode.OK
     finally:
         Session.close()
     return code
@@ -100,7 +100,7 @@ def _run(argv: list[str]) -> int:
     from ccs.cli.terminal import rehearsal
 
     rehearsal.show(requests)
-    return code if code in (ServerError.exit_code, UnreachableError.exit_code) else 0
+    return code if code in (ExitCode.SERVER, ExitCode.UNREACHABLE) else ExitCode.OK
 
 
 def _outcome(argv: list[str]) -> int:
@@ -121,25 +121,31 @@ def _outcome(argv: list[str]) -> int:
         return end.exit_code
     except (typer.Abort, KeyboardInterrupt):
         say("interrupted")
-        return 130
+        return ExitCode.CANCELLED
     except Exception as error:  # the one boundary: whatever happens, a user gets a sentence
         if Talk.muted and not isinstance(error, ServerError | UnreachableError):
-            return 0  # a rehearsal ends where the command misses what was not done
+            return ExitCode.OK  # a rehearsal ends where the command misses what was not done
         Talk.muted = False
         if isinstance(error, CcsError):
             return _tell(str(error), error.hint, error.exit_code)
         if hasattr(error, "format_message"):  # a usage error of click, wherever typer keeps click
             return _usage(error)
         if isinstance(error, UnknownUserError):
-            return _tell(str(error), "", 1)
+            return _tell(str(error), "", ExitCode.REQUEST)
         if isinstance(error, OSError):
             where = f": {error.filename}" if error.filename else ""
-            return _tell(f"this machine refused{where}: {error.strerror or error}", "see to that, then try again", 1)
+            return _tell(
+                f"this machine refused{where}: {error.strerror or error}",
+                "see to that, then try again",
+                ExitCode.REQUEST,
+            )
         if Session.answered() and isinstance(error, _NONSENSE):
             what = f"the server's answer makes no sense here ({type(error).__name__}: {error})"
-            return _tell(what, f"is {Session.settings().api_url} the API of a Prefect 3 server?", 2)
-        return _tell(f"unexpected {type(error).__name__}: {error}", "report this with the output of -vv", 2)
-    return result if isinstance(result, int) else 0
+            return _tell(what, f"is {Session.settings().api_url} the API of a Prefect 3 server?", ExitCode.SERVER)
+        return _tell(
+            f"unexpected {type(error).__name__}: {error}", "report this with the output of -vv", ExitCode.SERVER
+        )
+    return result if isinstance(result, int) else ExitCode.OK
 
 
 def _is_garbled(word: str) -> bool:
@@ -151,9 +157,9 @@ def _usage(error: Any) -> int:
     context: Any = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":  # a command without arguments shows its help
         write(context.get_help())
-        return 0
+        return ExitCode.OK
     hint = f"see: {context.command_path} --help" if context else "see: ccs --help"
-    return _tell(" ".join(str(error.format_message()).split()), hint, 1)
+    return _tell(" ".join(str(error.format_message()).split()), hint, ExitCode.REQUEST)
 
 
 def _tell(message: str, hint: str, code: int) -> int:

@@ -9,15 +9,18 @@ def ago(time: str | None) -> str:
     """How long ago, or until when, in one unit."""
     if not time:
         return ""
-    passed = (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
-    size = abs(passed)
+    return f"{apart(time)} ago" if _passed(time) >= 0 else f"in {apart(time)}"
+
+
+def apart(time: str | None) -> str:
+    """How long a moment is from now, before or after it, in one unit; empty when there is none."""
+    if not time:
+        return ""
+    size = abs(_passed(time))
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if size >= length:
-            text = f"{size // length:.0f}{unit}"
-            break
-    else:
-        text = f"{size:.0f}s"
-    return f"{text} ago" if passed >= 0 else f"in {text}"
+            return f"{size // length:.0f}{unit}"
+    return f"{size:.0f}s"
 
 
 def clock(time: datetime) -> str:
@@ -46,3 +49,8 @@ def many(count: int, what: str) -> str:
 def short(identity: object) -> str:
     """The beginning of an id, enough to name the thing by."""
     return str(identity or "")[:8]
+
+
+def _passed(time: str) -> float:
+    """Seconds since a moment; negative until it comes."""
+    return (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()

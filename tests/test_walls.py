@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ PACKAGES = ("blocks", "cli", "deployments", "flows")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 FILES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 CORE = (
-    *("ccs.cli.errors", "ccs.flows.spec", "ccs.flows.node", "ccs.flows.schedules"),
+    *("ccs.cli.errors", "ccs.cli.exit_codes", "ccs.flows.spec", "ccs.flows.node", "ccs.flows.schedules"),
     *("ccs.blocks.env", "ccs.blocks.redact"),
 )
 DIAGNOSIS = (*CORE, "ccs.cli.client", "ccs.cli.words", "ccs.cli.diagnosis")
 MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module counts
     "cli": (*CORE, "ccs.cli"),
-    "cli.errors": (),
+    "cli.errors": ("ccs.cli.exit_codes",),
+    "cli.exit_codes": (),
     "cli.words": ("ccs.flows.schedules",),
     "cli.client": (*CORE, "ccs.cli.client"),
     "cli.client.lock": (*CORE, "ccs.cli.client", "ccs.cli.local.process"),  # when a process was born
@@ -93,6 +95,11 @@ def test_imports_point_one_way(path: Path) -> None:
         assert top not in PACKAGES, f"import {name} as ccs.{name}"
         if top == "ccs" and name not in ("ccs", "ccs.cli", "ccs.flows", "ccs.blocks"):
             assert any(within(name, allowed) for allowed in MAY_IMPORT[rule]), f"{module} imports {name}"
+
+
+def test_no_module_of_the_command_line_imports_itself_through_others() -> None:
+    own = {f"ccs.{name_of(p)}": p for p in MODULES if within(name_of(p), "cli") and p.stem != "__init__"}
+    TopologicalSorter({name: imports_of(p) & own.keys() for name, p in own.items()}).prepare()  # or CycleError
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if any(within(name_of(p), w) for w in NEVER_PREFECT)], ids=name_of)

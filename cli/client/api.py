@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 from ccs.cli.client.transport import Transport
-from ccs.cli.errors import RequestError
 
 Json = dict[str, Any]
 
@@ -161,12 +160,7 @@ class Api(Transport):
     def profile(self, name: str) -> Json | None:
         """The profile of this name, secrets masked; None when there is none."""
         path = f"/block_types/slug/{PROFILE_TYPE}/block_documents/name/{quote(name, safe='')}"
-        try:
-            return dict(self.get(path))
-        except RequestError as error:
-            if error.status == 404:
-                return None
-            raise
+        return self.find(path)
 
     def create_profile(self, name: str, data: Json, schema: Json) -> Json:
         """Create a profile of the block type that `schema` (from ensure_profile_type) belongs to."""
@@ -190,15 +184,14 @@ class Api(Transport):
     def ensure_profile_type(self, definition: Json) -> Json:
         """The block schema of profiles; made, with its type, when the server lacks it."""
         kind = definition["block_type"]
-        try:
-            found = self.get(f"/block_types/slug/{kind['slug']}")
-        except RequestError as error:
-            if error.status != 404:
-                raise
-            found = self.post("/block_types/", kind)
+        found = self.find(f"/block_types/slug/{kind['slug']}") or self.post("/block_types/", kind)
         return dict(
             self.post("/block_schemas/", {**definition["block_schema"], "block_type_id": found["id"]}, safe=True)
         )
+
+    def has_profile_type(self) -> bool:
+        """Whether the server knows what a profile is."""
+        return self.find(f"/block_types/slug/{PROFILE_TYPE}") is not None
 
     # pools and nodes
 
@@ -208,21 +201,11 @@ class Api(Transport):
 
     def pool(self, name: str) -> Json | None:
         """The work pool of this name; None when there is none."""
-        try:
-            return dict(self.get(f"/work_pools/{quote(name, safe='')}"))
-        except RequestError as error:
-            if error.status == 404:
-                return None
-            raise
+        return self.find(f"/work_pools/{quote(name, safe='')}")
 
     def queue(self, pool: str, name: str) -> Json | None:
         """A queue of a work pool; None when there is none of the name."""
-        try:
-            return dict(self.get(f"/work_pools/{quote(pool, safe='')}/queues/{quote(name, safe='')}"))
-        except RequestError as error:
-            if error.status == 404:
-                return None
-            raise
+        return self.find(f"/work_pools/{quote(pool, safe='')}/queues/{quote(name, safe='')}")
 
     def nodes(self, pool: str) -> list[Json]:
         """The workers of a pool, live ones and gone ones."""
@@ -241,13 +224,7 @@ class Api(Transport):
             "base_job_template": template,
             "description": "Nodes that run ccs jobs",
         }
-        try:
-            self.post("/work_pools/", body)
-        except RequestError as error:
-            if error.status != 409:
-                raise
-            return False
-        return True
+        return self.add("/work_pools/", body) is not None
 
     # automations
 

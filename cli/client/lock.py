@@ -83,11 +83,8 @@ def _acquire(api: Api, name: str, what: str) -> Lock:
     while True:
         holder = _read(api, name)
         if holder is None:
-            try:
-                return Lock(api, api.post("/variables/", body))
-            except RequestError as error:
-                if error.status != 409:
-                    raise
+            if made := api.add("/variables/", body):
+                return Lock(api, made)
             continue
         if _age(api, holder) > LIFETIME or _is_dead(holder, own):
             if api.delete(f"/variables/{holder['id']}"):
@@ -104,12 +101,7 @@ def _acquire(api: Api, name: str, what: str) -> Lock:
 
 
 def _read(api: Api, name: str) -> dict[str, Any] | None:
-    try:
-        return dict(api.get(f"/variables/name/{name}"))
-    except RequestError as error:
-        if error.status == 404:
-            return None
-        raise
+    return api.find(f"/variables/name/{name}")
 
 
 def _age(api: Api, variable: dict[str, Any]) -> float:

@@ -16,7 +16,7 @@ _ID_START = re.compile(r"[0-9a-f][0-9a-f-]{3,35}")
 def job(api: Api, name: str) -> Json:
     """The deployment of the job with this name or id; RequestError when there is none, or more than one."""
     asked = name.removeprefix("job/")
-    if _UUID.fullmatch(asked.lower()) and (found := _by_id(api.job, asked.lower())):
+    if _UUID.fullmatch(asked.lower()) and (found := api.find(f"/deployments/{asked.lower()}")):
         return found
     rows, _ = api.jobs(1, name=asked)
     if rows:
@@ -30,7 +30,7 @@ def job(api: Api, name: str) -> Json:
 def job_of(api: Api, run: Json) -> Json | None:
     """The deployment of a run; None when it is gone, as that of a one-off run is."""
     identity = run.get("deployment_id")
-    return _by_id(api.job, str(identity)) if identity else None
+    return api.find(f"/deployments/{identity}") if identity else None
 
 
 def task(api: Api, name: str, job_name: str | None = None) -> tuple[Json, Json]:
@@ -67,7 +67,7 @@ def _has(key: str, value: str) -> Callable[[Json], bool]:
 
 def run(api: Api, name: str) -> Json:
     """The flow run with this name, id or beginning of an id."""
-    if _UUID.fullmatch(name.lower()) and (found := _by_id(api.run, name.lower())):
+    if _UUID.fullmatch(name.lower()) and (found := api.find(f"/flow_runs/{name.lower()}")):
         return found
     rows, _ = api.runs({"name": {"any_": [name]}}, 20)
     if len(rows) == 1:
@@ -113,15 +113,6 @@ def _with_id(deployment: Json, task: Json) -> Json:
 
     job_name = deployment["parameters"]["job"].get("name")
     return {**task, "id": str(uuid5(NAMESPACE_URL, f"ccs:{job_name}/{task.get('name')}"))}
-
-
-def _by_id(get: Callable[[str], Json], identity: str) -> Json | None:
-    try:
-        return get(identity)
-    except RequestError as error:
-        if error.status == 404:
-            return None
-        raise
 
 
 def _starts(identity: str, asked: str) -> bool:

@@ -34,7 +34,7 @@ _TOLD_AT = 6
 """Such retries, after which a person is told what is waited for."""
 
 _BUSY = frozenset({502, 503, 504})
-_TOO_MANY = 429
+_ABSENT, _TAKEN, _TOO_MANY = 404, 409, 429
 _CSRF = b"CSRF token"
 """In what Prefect says with a 403 to a change without the token it protects itself with."""
 _ROLLED_BACK = b'"exception_message"'
@@ -94,6 +94,15 @@ class Transport:
             self.rehearsal.reading("GET", path, query)
         return self.request("GET", path, query=query, safe=True)
 
+    def find(self, path: str) -> dict[str, Any] | None:
+        """What the server holds at a path; None when there is nothing."""
+        try:
+            return dict(self.get(path))
+        except RequestError as error:
+            if error.status == _ABSENT:
+                return None
+            raise
+
     def read(self, path: str, body: object) -> Any:
         """The answer to a question that is asked with POST and changes nothing."""
         if self.rehearsal:
@@ -105,6 +114,15 @@ class Transport:
         if self.rehearsal:
             return self.rehearsal.keep("POST", path, body)
         return self.request("POST", path, body, safe=safe)
+
+    def add(self, path: str, body: object) -> dict[str, Any] | None:
+        """Create something that has a name of its own; None when that is taken."""
+        try:
+            return dict(self.post(path, body))
+        except RequestError as error:
+            if error.status == _TAKEN:
+                return None
+            raise
 
     def patch(self, path: str, body: object) -> None:
         """Set fields: as safe to repeat as it is to do."""
@@ -121,7 +139,7 @@ class Transport:
         try:
             self.request("DELETE", path, safe=True)
         except RequestError as error:
-            if error.status == 404:
+            if error.status == _ABSENT:
                 return False
             raise
         return True
@@ -208,13 +226,13 @@ class Transport:
                 "set PREFECT_API_AUTH_STRING (user:password), or PREFECT_API_KEY, to what the server expects",
                 status,
             )
-        if status == 404 and said in ("", "Not Found"):
+        if status == _ABSENT and said in ("", "Not Found"):
             return RequestError(
                 f"there is nothing at {answer.url.path} on {self.settings.api_url}",
                 f"if no address works, is that ({self.settings.origin}) a Prefect API? It ends in /api",
                 status,
             )
-        if 400 <= status < 500 and status != 429:
+        if 400 <= status < 500 and status != _TOO_MANY:
             return RequestError(f"the server refused: {said or answer.reason_phrase} ({status})", status=status)
         why = said or answer.reason_phrase or "no reason given"
         return ServerError(

@@ -8,6 +8,7 @@ from ccs.cli.errors import RequestError
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def validation() -> Iterator[None]:
 
 def mistakes(error: "ValidationError", spec: Mapping[str, Any] | None = None) -> list[str]:
     """A sentence for each mistake that pydantic found: the field, and what is allowed."""
-    return [f"{_place(e['loc'], spec)}{_said(e['msg'])}" for e in error.errors(include_url=False, include_input=False)]
+    return [f"{_place(e['loc'], spec)}{_said(e)}" for e in error.errors(include_url=False, include_input=False)]
 
 
 def _place(location: tuple[int | str, ...], spec: Mapping[str, Any] | None) -> str:
@@ -41,6 +42,8 @@ def _place(location: tuple[int | str, ...], spec: Mapping[str, Any] | None) -> s
     return ", ".join(words) + ": " if words else ""
 
 
-def _said(message: str) -> str:
-    text = message.removeprefix("Value error, ").replace("Input should be", "must be")
+def _said(mistake: "ErrorDetails") -> str:
+    """What is wrong, as the validator of the field says it, or else pydantic."""
+    own = (mistake.get("ctx") or {}).get("error")
+    text = str(own) if isinstance(own, ValueError) else mistake["msg"].replace("Input should be", "must be")
     return text[:1].lower() + text[1:] if text[:1].isupper() and not text[:2].isupper() else text

@@ -11,6 +11,7 @@ import typer
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.client.lookup import tasks_of
 from ccs.cli.errors import CcsError, RequestError
+from ccs.cli.exit_codes import ExitCode
 from ccs.cli.terminal.output import write
 
 ALIAS = "claude-code-scheduler"
@@ -49,7 +50,7 @@ def answer(command: Any) -> int:
     try:
         code: int = machinery.shell_complete(command, {}, "ccs", _VARIABLE, os.environ[_VARIABLE])
     except CcsError:
-        return 1
+        return ExitCode.REQUEST
     return code
 
 

@@ -11,8 +11,7 @@ from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import lookup
 from ccs.cli.client.api import Json
-from ccs.cli.commands import profiles, runs, tasks
-from ccs.cli.commands import state as overview
+from ccs.cli.commands import profiles, runs, state, tasks
 from ccs.cli.commands.options import Limit, ProfileRef, RunRef, TaskRef
 from ccs.cli.diagnosis import credentials, machine, transcripts
 from ccs.cli.errors import NotFoundError
@@ -45,8 +44,8 @@ _ENV: Columns = {"VARIABLE": "name", "SOURCE": "source", "FROM": "from", "STATUS
 @app.verb("all", "ccs debug all --output yaml", reads=True)
 def all_() -> None:
     """Settings, jobs, tasks, profiles, runs, nodes and the files on this machine, in one answer."""
-    found = {"settings": _settings(), **overview.read(lookup.ALL), "logs": transcripts.files(Session.settings().home)}
-    show_one(found, lambda _: f"{fields(_settings())}\n\n{overview.text(found)}")
+    found = {"settings": _settings(), **state.read(lookup.ALL), "logs": transcripts.files(Session.settings().home)}
+    show_one(found, lambda _: f"{fields(_settings())}\n\n{state.text(found)}")
 
 
 @app.verb("tasks", "ccs debug tasks")

@@ -5,6 +5,7 @@ import typer
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.commands.options import Pool
 from ccs.cli.diagnosis.findings import Level
+from ccs.cli.exit_codes import ExitCode
 from ccs.cli.terminal.findings import show_findings
 
 app = typer.Typer(**FRAME)
@@ -24,4 +25,4 @@ def doctor(pool: Pool = None) -> None:
     found += machine.check(settings, is_node)
     show_findings(found, "checks")
     if any(f.level is Level.FAIL for f in found):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.REQUEST)

@@ -34,5 +34,5 @@ def job_or_run(api: Api, name: str) -> tuple[Json | None, Json | None]:
         try:
             return None, lookup.run(api, name)
         except NotFoundError:
-            hint = no_job.hint if no_job.hint.startswith("did you mean") else "see: ccs jobs list, ccs runs list"
+            hint = no_job.hint if no_job.close else "see: ccs jobs list, ccs runs list"
             raise NotFoundError("job or run", name, hint=hint) from None

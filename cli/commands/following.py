@@ -1,16 +1,16 @@
 """Following a run: its log lines as they come, and how it ends."""
 
-import re
 import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from ccs.cli import words
-from ccs.cli.client import views
+from ccs.cli.client import prefect_words, views
 from ccs.cli.client.api import PAGE, Api, Json
 from ccs.cli.client.results import read
-from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
+from ccs.cli.errors import CcsError, QueuedError, ServerError, UnreachableError
+from ccs.cli.exit_codes import ExitCode
 from ccs.cli.terminal import results
 from ccs.cli.terminal.output import Talk, is_terminal, plain, say
 
@@ -25,17 +25,14 @@ OUTAGE = 120.0
 
 _LAZY = 5.0  # seconds between two looks at a run that waits for long
 
-_TRACEBACK = re.compile(r"\n(?:Traceback \(most recent call last\)|NoneType: None)")
-_BOOKKEEPING = re.compile(
-    r"Engine execution exited with unexpected|Downloading flow code from|Worker '.*' submitting flow run"
-    r"|(?:Task|Flow) run failed with state:|Beginning flow run|Flow run '.*' submitted to infrastructure"
-    r"|Aborted submission of flow run '.*': Server returned a non-pending state 'SCHEDULED'"
-    r"|Finished in state (?:Running\(\)|Waiting\()"
-)
-
-EXIT_CODES = {"COMPLETED": 0, "FAILED": 10, "CRASHED": 11, "CANCELLED": 130}
-USAGE_LIMIT = 75
-BUDGET = 76
+_OF_STATE = {
+    "COMPLETED": ExitCode.OK,
+    "FAILED": ExitCode.FAILED,
+    "CRASHED": ExitCode.CRASHED,
+    "CANCELLED": ExitCode.CANCELLED,
+}
+_OF_VERDICT = {"usage_limit": ExitCode.USAGE_LIMIT, "budget": ExitCode.BUDGET}
+"""Why a run failed, where that has a code of its own; the first goes before the second."""
 
 
 class Log:
@@ -107,7 +104,9 @@ def lines(api: Api, run: str, foot: Line | None = None, watch: "Watch | None" = 
             if foot:
                 foot.clear()
             yield from fresh
-        if state["state_type"] in views.ENDED and (time.monotonic() - quiet_since > QUIET or _is_last(fresh)):
+        if state["state_type"] in views.ENDED and (
+            time.monotonic() - quiet_since > QUIET or any(map(prefect_words.is_last, fresh))
+        ):
             return
         if (pause := _pause(state, wait)) and pause[0] != told:
             if foot:
@@ -119,7 +118,7 @@ def lines(api: Api, run: str, foot: Line | None = None, watch: "Watch | None" = 
         time.sleep(_LAZY if wait > 2 * _LAZY else 0.5)
 
 
-def wait(api: Api, run: str, ui_url: str) -> int:
+def wait(api: Api, run: str, ui_url: str) -> ExitCode:
     """Show a run live on stderr and, when it has ended, its result on stdout; the exit code that says how it ended."""
     foot = Line()
     try:
@@ -129,7 +128,7 @@ def wait(api: Api, run: str, ui_url: str) -> int:
     except KeyboardInterrupt:
         foot.clear()
         say(f"stopped waiting; the run goes on. End it with: ccs runs stop {run}")
-        return 130
+        return ExitCode.CANCELLED
     except CcsError:
         foot.clear()
         raise
@@ -138,14 +137,13 @@ def wait(api: Api, run: str, ui_url: str) -> int:
     return exit_code(ended)
 
 
-def exit_code(ended: Json) -> int:
+def exit_code(ended: Json) -> ExitCode:
     """What `--wait` exits with."""
     if ended["status_type"] == "FAILED":
         verdicts = {task.get("verdict") for task in ended["tasks"]}
-        for verdict, code in (("usage_limit", USAGE_LIMIT), ("budget", BUDGET)):
-            if verdict in verdicts:
-                return code
-    return EXIT_CODES.get(ended["status_type"], 1)
+        if code := next((code for verdict, code in _OF_VERDICT.items() if verdict in verdicts), None):
+            return code
+    return _OF_STATE.get(ended["status_type"], ExitCode.REQUEST)
 
 
 def text_of(line: Json) -> str:
@@ -155,16 +153,13 @@ def text_of(line: Json) -> str:
     word = "ERROR " if level >= 40 else "WARN  " if level >= 30 else "debug " if level < 20 else ""
     message = str(line["message"])
     if Talk.verbosity < 2:
-        message = _TRACEBACK.split(message, maxsplit=1)[0]
+        message = prefect_words.without_traceback(message)
     return f"{when:%H:%M:%S} {word}{plain(message)}"
 
 
 def is_news(line: Json) -> bool:
     """Whether a line tells a person more than Prefect's bookkeeping; with -v every line does."""
-    message = str(line["message"])
-    if line["name"] == "prefect.task_runs" and message.startswith("Finished in state") and line["level"] < 40:
-        return Talk.verbosity > 0  # what it says was said before
-    return Talk.verbosity > 0 or not _BOOKKEEPING.match(message)
+    return Talk.verbosity > 0 or not prefect_words.is_bookkeeping(line)
 
 
 class Watch:
@@ -176,7 +171,7 @@ class Watch:
         self._next = 0.0
 
     def check(self, run: Json) -> None:
-        """Raise RequestError when no node has been alive for some seconds, or the pool is paused."""
+        """Raise QueuedError when no node has been alive for some seconds, or the pool is paused."""
         now = time.monotonic()
         pool = run.get("work_pool_name")
         if now < self._next or not pool:
@@ -193,8 +188,8 @@ class Watch:
             raise self._queued(run, f"no node of work pool {pool!r} is alive", start)
 
     @staticmethod
-    def _queued(run: Json, why: str, hint: str) -> RequestError:
-        return RequestError(f"{why}; the run stays queued: {run['name']} ({run['id']})", hint)
+    def _queued(run: Json, why: str, hint: str) -> QueuedError:
+        return QueuedError(why, f"{run['name']} ({run['id']})", hint)
 
 
 def _pause(run: Json, wait: float) -> tuple[str, str] | None:
@@ -213,17 +208,13 @@ def _wait(run: Json, now: datetime) -> float:
     return max(0.0, (datetime.fromisoformat(due) - now).total_seconds()) if due else 0.0
 
 
-def _is_last(fresh: list[Json]) -> bool:
-    return any(line["name"] == "prefect.flow_runs" and "Finished in state" in line["message"] for line in fresh)
-
-
 def _moment(timestamp: str) -> datetime:
     return datetime.fromisoformat(timestamp or "0001-01-01T00:00:00+00:00")
 
 
 def _status(run: Json) -> str:
     started = run.get("start_time")
-    since = words.ago(started or run.get("expected_start_time") or run.get("created")).removesuffix(" ago")
+    since = words.apart(started or run.get("expected_start_time") or run.get("created"))
     if views.is_waiting(run):
         reason = (run.get("state") or {}).get("message") or "it goes on by itself"
         return f"… {run['state_name']}, due {words.ago(views.due(run))}: {reason}"

@@ -13,9 +13,8 @@ from ccs.cli.commands.job_options import FIELDS, absolute
 from ccs.cli.commands.options import Force, JobRef, Limit, Pool, Unset, Wait, confirm, more
 from ccs.cli.commands.schedule_options import WHEN, Cron, Every, Zone, build
 from ccs.cli.errors import RequestError
-from ccs.cli.terminal import fields
+from ccs.cli.terminal import fields, output
 from ccs.cli.terminal.output import Columns, say, show_list, show_one, table
-from ccs.cli.terminal.output import fields as lines
 from ccs.flows.schedules import schedule
 
 app = Noun("Jobs: create, change, run.")
@@ -301,7 +300,7 @@ def _text(job: Json) -> str:
         "Next": [_moment(n) for n in job["next"]],
     }
     listing = table(job["tasks"], _TASKS) if job["tasks"] else "no tasks yet"
-    return f"{lines(head)}\n\n{listing}"
+    return f"{output.fields(head)}\n\n{listing}"
 
 
 def _directory(directory: Json) -> str:

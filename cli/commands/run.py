@@ -12,7 +12,7 @@ from ccs.cli.client.api import Api, Json
 from ccs.cli.commands.job_options import absolute
 from ccs.cli.commands.options import Pool, source_text
 from ccs.cli.commands.task_options import FIELDS
-from ccs.cli.errors import CcsError, RequestError
+from ccs.cli.errors import CcsError, QueuedError, RequestError
 from ccs.cli.terminal import fields
 from ccs.cli.terminal.output import say
 
@@ -63,7 +63,7 @@ def run(
     try:
         code = following.wait(api, str(started["id"]), Session.settings().ui_url)
     except CcsError as error:
-        if keep is None and isinstance(error, RequestError):
+        if keep is None and isinstance(error, QueuedError):
             raise _withdrawn(api, made, started, error) from error
         say(f"its job stays; delete it with: ccs jobs delete {made['name']}")
         raise
@@ -80,9 +80,8 @@ def _remove(api: Api, job: Json, run: Json) -> None:
         say(f"its job stays as long as it runs; delete it then with: ccs jobs delete {job['name']}")
 
 
-def _withdrawn(api: Api, job: Json, run: Json, error: RequestError) -> RequestError:
+def _withdrawn(api: Api, job: Json, run: Json, error: QueuedError) -> RequestError:
     """Nobody takes the run: take it back, so that it does not start some time later; the error that says so."""
-    why = str(error).partition(";")[0]
-    api.set_state(run["id"], "CANCELLED", "Cancelled", why)
+    api.set_state(run["id"], "CANCELLED", "Cancelled", error.why)
     api.delete_job(job["id"])
-    return RequestError(f"{why}; run {run['name']} was taken back, and its job removed", error.hint)
+    return RequestError(f"{error.why}; run {run['name']} was taken back, and its job removed", error.hint)

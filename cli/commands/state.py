@@ -19,7 +19,7 @@ _SCHEDULES: Columns = {
     "JOB": "job",
     "SCHEDULE": "in_words",
     "NEXT": lambda s: _local(s["next"]),
-    "IN": lambda s: words.ago(s["next"]).removeprefix("in "),
+    "IN": lambda s: words.apart(s["next"]),
     "STATUS": "status",
     "ONLY": "only",
     "ID": lambda s: words.short(s["id"]),

@@ -7,9 +7,9 @@ import typer
 from ccs.cli import words
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.client import views
-from ccs.cli.client.api import PROFILE_TYPE, Api, Json
+from ccs.cli.client.api import Api, Json
 from ccs.cli.commands.options import Pool
-from ccs.cli.errors import RequestError, ServerError
+from ccs.cli.errors import ServerError
 from ccs.cli.terminal.output import Columns, fields, show_one, table
 
 app = typer.Typer(**FRAME)
@@ -52,20 +52,10 @@ def _status(api: Api, pool: str) -> Json:
         "ccs": version("ccs"),
         "pool": {"name": pool, "exists": bool(found), "paused": bool(found and found.get("is_paused"))},
         "nodes": [n for n in nodes if n["status"] == "online"],
-        "profile_type": _has_profile_type(api),
+        "profile_type": api.has_profile_type(),
         "jobs": jobs,
         "runs": [views.run(r, None, api.settings.ui_url) for r in running],
     }
-
-
-def _has_profile_type(api: Api) -> bool:
-    try:
-        api.get(f"/block_types/slug/{PROFILE_TYPE}")
-    except RequestError as error:
-        if error.status != 404:
-            raise
-        return False
-    return True
 
 
 def _text(status: Json) -> str:

@@ -11,9 +11,8 @@ from ccs.cli.client.api import Json
 from ccs.cli.commands.options import Force, JobName, Limit, TaskRef, Unset, Wait, confirm, more, names
 from ccs.cli.commands.task_options import FIELDS
 from ccs.cli.errors import RequestError
-from ccs.cli.terminal import fields
+from ccs.cli.terminal import fields, output
 from ccs.cli.terminal.output import Columns, say, show_list, show_one
-from ccs.cli.terminal.output import fields as lines
 
 _FIRST_TASKS = 500
 _FIRST_JOBS = 60
@@ -177,7 +176,9 @@ def _in(spec: Json, task: Json) -> Json:
 def _text(task: Json) -> str:
     order = ["job", "name", "id", "enabled", *(k for k in task if k not in ("job", "name", "id", "enabled"))]
     headings = {"name": "Task", "budget_usd": "Budget", "attempt_budget_usd": "Attempt budget"}
-    return lines({headings.get(k, k.replace("_", " ").capitalize()): _in_words(k, task[k]) for k in order if k in task})
+    return output.fields(
+        {headings.get(k, k.replace("_", " ").capitalize()): _in_words(k, task[k]) for k in order if k in task}
+    )
 
 
 def _in_words(field: str, value: Any) -> object:

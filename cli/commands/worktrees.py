@@ -12,6 +12,7 @@ from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.commands.options import confirm, duration
 from ccs.cli.errors import RequestError
+from ccs.cli.exit_codes import ExitCode
 from ccs.cli.terminal.output import Columns, prints_table, say, show_list
 from ccs.flows.node.files import expanded
 
@@ -78,7 +79,7 @@ def prune(
     if prints_table() and not Session.dry_run:
         _tell_lost(rows)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.REQUEST)
 
 
 def _ask(chosen: list["Tree"], force: bool) -> None:

@@ -22,14 +22,11 @@ def findings(api: Api, deployment: Json) -> Iterator[Finding]:
 
 def pause_of(api: Api, deployment: Json) -> UsedUp | None:
     """The budget for which a node has paused the job; None when somebody else has."""
+    found = api.find(f"/variables/name/{paused_name(str(deployment['id']))}")
     try:
-        return UsedUp.load(api.get(f"/variables/name/{paused_name(str(deployment['id']))}")["value"])
-    except RequestError as error:
-        if error.status != 404:
-            raise
+        return UsedUp.load(found["value"]) if found else None
     except ValueError:  # changed by hand; then its node leaves the job paused, too
-        pass
-    return None
+        return None
 
 
 def forget_pause(api: Api, deployment: Json) -> None:

@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ccs.cli import words
-from ccs.cli.client import views
+from ccs.cli.client import prefect_words, views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis.findings import Finding, fail, info, warn
-
-_REFUSED = "Deployment concurrency"
-"""What Prefect's reason begins with when it cancels a run for others of its job."""
 
 _ALIVE = ("PENDING", "RUNNING", "CANCELLING")
 
@@ -37,7 +34,7 @@ def of_run(api: Api, run: Json, deployment: Json) -> Iterator[Finding]:
     """That a run waits, waited or was cancelled because of other runs of its job, and which they are."""
     state, limit = run.get("state") or {}, _limit(deployment)
     rule = f"; {_rule(limit)}" if limit else ""
-    if run["state_type"] == "CANCELLED" and str(state.get("message")).startswith(_REFUSED):
+    if prefect_words.was_refused(state):
         name, job = run["name"], deployment["name"]
         again = f"ccs runs restart {name} --from-failed" if run.get("run_count") else f"ccs jobs run {job!r}"
         queue = "; with the job's collision_strategy ENQUEUE it would have waited" if _cancels(deployment) else ""

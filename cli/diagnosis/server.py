@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
 from ccs.cli.client import lookup, provision, views
-from ccs.cli.client.api import PROFILE_TYPE, Api, Json
+from ccs.cli.client.api import Api, Json
 from ccs.cli.client.settings import Settings
 from ccs.cli.diagnosis import credentials, limits
 from ccs.cli.diagnosis.findings import Finding, fail, info, ok, warn
@@ -71,12 +71,9 @@ def _clock(api: Api) -> Finding:
 
 
 def _pool(api: Api, name: str) -> Iterator[Finding]:
-    try:
-        api.get(f"/block_types/slug/{PROFILE_TYPE}")
+    if api.has_profile_type():
         yield ok("profile-type", "the server knows what a profile is")
-    except RequestError as error:
-        if error.status != 404:
-            raise
+    else:
         yield fail("profile-type", "the server does not know what a profile is", "ccs up -d")
     pool = api.pool(name)
     if pool is None:

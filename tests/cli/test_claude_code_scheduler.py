@@ -12,9 +12,9 @@ from uuid import uuid4
 
 import pytest
 
-from ccs.cli import claude_code_scheduler as legacy
+from ccs.cli import claude_code_scheduler
 from ccs.cli.claude_code_scheduler import Refusal, translate
-from tests.fakes import legacy_data as old
+from tests.fakes import legacy_data
 from tests.worlds.cli import Cli, Said
 
 ALIAS = str(Path(sys.executable).with_name("claude-code-scheduler"))
@@ -59,7 +59,7 @@ LINES = {  # of its documentation, and the command line of ccs
     "cli tasks update ID --job none": f"tasks update ID {HOMELESS}",
     "cli tasks create --name T --prompt 'do it' --zai --job J": "tasks create --name T --prompt 'do it' --zai --job J",
     "cli tasks create --name T --prompt p --bedrock --job J": "tasks create --name T --prompt p --bedrock --job J",
-    f"cli tasks create --profile {old.ZAI} --name T --prompt p --job J": (
+    f"cli tasks create --profile {legacy_data.ZAI} --name T --prompt p --job J": (
         "tasks create --profile zai --name T --prompt p --job J"
     ),
     f"cli tasks update ID --profile={BEDROCK}": "tasks update ID --profile bedrock",
@@ -144,7 +144,7 @@ def test_a_line_without_a_counterpart_is_refused_with_what_to_do_instead(line: s
         ("cli --api-url http://127.0.0.1:5679 tasks list", "is ignored"),
         ("cli tasks list --api-url http://localhost:4200", "http://localhost:4200/api"),
         ("cli jobs create --name a", "~/projects"),
-        (f"cli tasks update ID --profile {old.ZAI}", "'zai'"),
+        (f"cli tasks update ID --profile {legacy_data.ZAI}", "'zai'"),
         ("cli profiles create --name 'My Profile'", "'my-profile'"),
         ("cli profiles get ID --output env", "--output table"),
     ],
@@ -228,7 +228,7 @@ def test_a_worktree_that_is_asked_for_is_in_the_job(ccs: Cli) -> None:
 def test_every_line_ends_with_an_exit_code_and_a_sentence(ccs: Cli, line: str, code: int, says: str) -> None:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        assert legacy.main(shlex.split(line)) == code
+        assert claude_code_scheduler.main(shlex.split(line)) == code
     assert says in out.getvalue() + err.getvalue()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ccs.cli.client import editing, stopping, transport
-from ccs.cli.commands import following as follow
+from ccs.cli.commands import following
 from ccs.flows.spec.parameters import parameter_schema
 from tests.fakes.damage import ODD, damaged
 from tests.fakes.server import Answer, bad, drops, gives
@@ -127,7 +127,7 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_PAUSES", (0.0,))
     monkeypatch.setattr(transport, "_CROWDED", (0.0,))
     monkeypatch.setattr(stopping, "PATIENCE", 0.0)
-    monkeypatch.setattr(follow, "QUIET", 0.0)
+    monkeypatch.setattr(following, "QUIET", 0.0)
 
 
 def shaped(change: Callable[[Any], Any]) -> Answer:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.fakes import legacy_data as old
+from tests.fakes import legacy_data
 from tests.worlds.cli import Cli, Said
 
 
@@ -104,7 +104,7 @@ def test_everything_that_is_missing_is_named_before_anything_is_written(ccs: Cli
 
 JOB = {"name": "never", "working_directory": {"path": "/srv"}, "tasks": [{"name": "t", "prompt": "p"}]}
 OWN: dict[str, Any] = {"format": "ccs.job", "version": 1, "job": JOB}
-LEGACY_JOB = old.job("never")
+LEGACY_JOB = legacy_data.job("never")
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,17 @@ LEGACY_JOB = old.job("never")
         (OWN | {"schedules": [{"schedule": {"cron": "* * * * *"}, "parameters": {"only": ["x"]}}]}, "names 'x'"),
         (OWN | {"schedules": [7]}, "not a schedule"),
         (OWN | {"schedules": [{"schedule": {}}]}, "not a schedule"),
-        (old.export(LEGACY_JOB, version="2.0"), "not '1.0'"),
-        (old.export(LEGACY_JOB) | {"tasks": ["x"]}, "not an object"),
-        (old.export(LEGACY_JOB, old.task(LEGACY_JOB, "t", enabled="yes")), "enabled must be true or false"),
-        (old.export(LEGACY_JOB, old.task(LEGACY_JOB, "t", allowed_tools=[1])), "allowed_tools must be a text"),
-        (old.export(old.job("never", working_directory=[])), "working_directory must be an object"),
+        (legacy_data.export(LEGACY_JOB, version="2.0"), "not '1.0'"),
+        (legacy_data.export(LEGACY_JOB) | {"tasks": ["x"]}, "not an object"),
+        (
+            legacy_data.export(LEGACY_JOB, legacy_data.task(LEGACY_JOB, "t", enabled="yes")),
+            "enabled must be true or false",
+        ),
+        (
+            legacy_data.export(LEGACY_JOB, legacy_data.task(LEGACY_JOB, "t", allowed_tools=[1])),
+            "allowed_tools must be a text",
+        ),
+        (legacy_data.export(legacy_data.job("never", working_directory=[])), "working_directory must be an object"),
     ],
 )
 def test_a_file_that_is_no_job_is_one_sentence_and_nothing_is_written(
@@ -169,17 +175,17 @@ def test_an_export_takes_the_place_of_a_file_and_of_nothing_else(ccs: Cli, name:
 
 
 def test_an_export_of_the_predecessor_becomes_a_job(ccs: Cli, name: str, tmp_path: Path) -> None:
-    job = old.job(name)
-    calendar = old.schedule(
+    job = legacy_data.job(name)
+    calendar = legacy_data.schedule(
         "calendar", calendar_frequency="weekly", calendar_time="09:30:00", calendar_days_of_week=[0, 6]
     )
     tasks = (
-        old.task(job, "first", model="opus", allowed_tools=["Bash(git *)"], permissions="plan"),
-        old.task(job, "second", enabled=False, prompt="/review src", prompt_type="slash_command"),
-        old.task(job, "timed", schedule=calendar),
-        old.task(job, "timed too", schedule=calendar),
+        legacy_data.task(job, "first", model="opus", allowed_tools=["Bash(git *)"], permissions="plan"),
+        legacy_data.task(job, "second", enabled=False, prompt="/review src", prompt_type="slash_command"),
+        legacy_data.task(job, "timed", schedule=calendar),
+        legacy_data.task(job, "timed too", schedule=calendar),
     )
-    said = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, *tasks)))
+    said = ccs.ok("jobs", "import", written(tmp_path / "x", legacy_data.export(job, *tasks)))
     made = said.json
     assert (made["description"], made["working_directory"]["path"]) == ("words", "~/projects/app")
     assert [t["name"] for t in made["tasks"]] == ["first", "second", "timed", "timed too"]
@@ -209,23 +215,25 @@ def test_an_export_of_the_predecessor_becomes_a_job(ccs: Cli, name: str, tmp_pat
 def test_every_interval_of_the_predecessor_becomes_a_schedule(
     ccs: Cli, name: str, tmp_path: Path, fields: Any, expected: Any
 ) -> None:
-    job = old.job(name)
-    data = old.export(job, old.task(job, "t", schedule=old.schedule("interval", **fields)))
+    job = legacy_data.job(name)
+    data = legacy_data.export(job, legacy_data.task(job, "t", schedule=legacy_data.schedule("interval", **fields)))
     made = ccs.ok("jobs", "import", written(tmp_path / "x", data)).json["schedules"]
     assert [s.get("cron") or s["interval"] for s in made] == [expected]
 
 
 def test_what_has_no_place_here_is_reported_field_by_field_with_its_reason(ccs: Cli, name: str, tmp_path: Path) -> None:
-    job = old.job(name)
-    watch = old.schedule("file_watch", watch_directory="~/in")
+    job = legacy_data.job(name)
+    watch = legacy_data.schedule("file_watch", watch_directory="~/in")
     tasks = (
-        old.task(job, "watching", schedule=watch),
-        old.task(job, "loud", notifications={"on_end": True}, schedule=old.schedule(seq_max_retries=2)),
-        old.task(job, "odd", permissions="restricted", prompt="", surprise=1),
-        old.task(job, "daily", schedule=old.schedule("calendar", calendar_frequency="daily", calendar_time="07:00")),
-        old.task(job, "startup", schedule=old.schedule("startup")),
+        legacy_data.task(job, "watching", schedule=watch),
+        legacy_data.task(job, "loud", notifications={"on_end": True}, schedule=legacy_data.schedule(seq_max_retries=2)),
+        legacy_data.task(job, "odd", permissions="restricted", prompt="", surprise=1),
+        legacy_data.task(
+            job, "daily", schedule=legacy_data.schedule("calendar", calendar_frequency="daily", calendar_time="07:00")
+        ),
+        legacy_data.task(job, "startup", schedule=legacy_data.schedule("startup")),
     )
-    said = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, *tasks)))
+    said = ccs.ok("jobs", "import", written(tmp_path / "x", legacy_data.export(job, *tasks)))
     lost = reasons(said, "not mapped")
     assert set(lost) == {
         *("schedule.schedule_type", "schedule.watch_directory", "schedule.watch_recursive"),
@@ -250,25 +258,29 @@ def test_what_has_no_place_here_is_reported_field_by_field_with_its_reason(ccs: 
 def test_a_worktree_of_the_predecessor_is_gone_on_with(
     ccs: Cli, name: str, tmp_path: Path, given: Any, worktree: Any
 ) -> None:
-    job = old.job(name, id="0a1b2c3d-0000-4000-8000-000000000000")
+    job = legacy_data.job(name, id="0a1b2c3d-0000-4000-8000-000000000000")
     job["working_directory"] |= {"use_git_worktree": True, **given}
-    daily = old.schedule("calendar", calendar_frequency="daily", calendar_time="07:00")
-    made = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, old.task(job, "t", schedule=daily)))).json
+    daily = legacy_data.schedule("calendar", calendar_frequency="daily", calendar_time="07:00")
+    made = ccs.ok(
+        "jobs", "import", written(tmp_path / "x", legacy_data.export(job, legacy_data.task(job, "t", schedule=daily)))
+    ).json
     directory = made["working_directory"]
     assert directory["worktree"] == {"enabled": True, **worktree}
     assert (directory["allow_dirty"], directory["require_git"], made["paused"]) == (True, False, False)
 
 
 def test_sessions_commits_and_retries_of_the_predecessor_are_taken_over(ccs: Cli, name: str, tmp_path: Path) -> None:
-    job = old.job(name)
+    job = legacy_data.job(name)
     retry = {"enabled": True, "max_attempts": 3, "delay_seconds": 90, "backoff_multiplier": 1.5}
     tasks = (
-        old.task(job, "a", session_mode="fork", commit_on_success=True, retry=retry),
-        old.task(job, "b", session_mode="continue", schedule=old.schedule(seq_max_retries=2)),
-        old.task(job, "c", session_mode="reuse", retry={"enabled": True, "max_attempts": 500, "delay_seconds": -1}),
+        legacy_data.task(job, "a", session_mode="fork", commit_on_success=True, retry=retry),
+        legacy_data.task(job, "b", session_mode="continue", schedule=legacy_data.schedule(seq_max_retries=2)),
+        legacy_data.task(
+            job, "c", session_mode="reuse", retry={"enabled": True, "max_attempts": 500, "delay_seconds": -1}
+        ),
     )
     del tasks[2]["commit_on_success"]
-    said = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, *tasks)))
+    said = ccs.ok("jobs", "import", written(tmp_path / "x", legacy_data.export(job, *tasks)))
     a, b, c = said.json["tasks"]
     assert [t["session_mode"] for t in (a, b, c)] == ["fork", "new", "reuse"]
     assert [t["commit_on_success"] for t in (a, b, c)] == [True, False, True]
@@ -284,9 +296,12 @@ def test_the_profiles_of_the_predecessor_are_found_by_their_known_ids_or_told(
     ccs: Cli, name: str, tmp_path: Path
 ) -> None:
     unknown = str(uuid4())
-    job = old.job(name)
+    job = legacy_data.job(name)
     file = written(
-        tmp_path / "x", old.export(job, old.task(job, "a", profile=old.ZAI), old.task(job, "b", profile=unknown))
+        tmp_path / "x",
+        legacy_data.export(
+            job, legacy_data.task(job, "a", profile=legacy_data.ZAI), legacy_data.task(job, "b", profile=unknown)
+        ),
     )
     said = ccs("jobs", "import", file)
     assert said.code == 1
@@ -297,18 +312,22 @@ def test_the_profiles_of_the_predecessor_are_found_by_their_known_ids_or_told(
 
 
 def test_fields_that_are_empty_or_of_an_older_form_are_read_as_they_were(ccs: Cli, name: str, tmp_path: Path) -> None:
-    job = old.job(name, working_directory="$HOME/app")
-    zone = old.schedule("calendar", timezone="Mars/Base")
+    job = legacy_data.job(name, working_directory="$HOME/app")
+    zone = legacy_data.schedule("calendar", timezone="Mars/Base")
     before = {"command_type": "slash_command", "command": "review", "working_directory": "/gone"}
     older = {
-        k: v for k, v in old.task(job, "older", **before).items() if k not in ("prompt", "prompt_type", "schedule")
+        k: v
+        for k, v in legacy_data.task(job, "older", **before).items()
+        if k not in ("prompt", "prompt_type", "schedule")
     }
     tasks = (
         older,
-        old.task(job, "bare", model="", permissions=None, allowed_tools=["", "Edit"], schedule=zone, retry=None),
-        old.task(job, "listed", permissions=["bypass"]),
+        legacy_data.task(
+            job, "bare", model="", permissions=None, allowed_tools=["", "Edit"], schedule=zone, retry=None
+        ),
+        legacy_data.task(job, "listed", permissions=["bypass"]),
     )
-    said = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, *tasks)))
+    said = ccs.ok("jobs", "import", written(tmp_path / "x", legacy_data.export(job, *tasks)))
     assert said.json["working_directory"]["path"] == "~/app"
     first, bare, listed = said.json["tasks"]
     assert first["command"] == "/review"
@@ -319,9 +338,9 @@ def test_fields_that_are_empty_or_of_an_older_form_are_read_as_they_were(ccs: Cl
 
 
 def test_a_name_that_ccs_does_not_take_is_mended_and_told(ccs: Cli, name: str, tmp_path: Path) -> None:
-    job = old.job(f"R&D/{name}")
-    tasks = (old.task(job, "same"), old.task(job, "same"))
-    said = ccs.ok("jobs", "import", written(tmp_path / "x", old.export(job, *tasks)))
+    job = legacy_data.job(f"R&D/{name}")
+    tasks = (legacy_data.task(job, "same"), legacy_data.task(job, "same"))
+    said = ccs.ok("jobs", "import", written(tmp_path / "x", legacy_data.export(job, *tasks)))
     assert said.json["name"] == f"R-D-{name}"
     assert [t["name"] for t in said.json["tasks"]] == ["same", "same (2)"]
     assert f"R-D-{name}" in reasons(said, "changed")["name"] or "same (2)" in reasons(said, "changed")["name"]

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.fakes import legacy_data as old
+from tests.fakes import legacy_data
 from tests.worlds.cli import Cli, Said
 
 
@@ -33,24 +33,24 @@ def results(said: Said) -> dict[str, str]:
 
 def full(path: Path, mark: str) -> str:
     """A folder with two jobs, a task without a job, a profile of every source, and settings."""
-    work = old.profile(
+    work = legacy_data.profile(
         f"My Work {mark}",
-        old.variable("ANTHROPIC_BASE_URL", "static", "https://llm.example.com"),
-        old.variable("ANTHROPIC_AUTH_TOKEN", "static", "secret-value-of-work"),
-        old.variable("REGION", "env", "AWS_REGION"),
-        old.variable("GONE", "unset", ""),
-        old.variable("FROM_KEYCHAIN", "keychain", "service/account"),
-        old.variable("FROM_AWS", "aws_sm", "prod/key", {"region": "eu-central-1"}),
-        old.variable("FROM_SSM", "aws_ssm", "/prod/key"),
-        old.variable("FROM_COMMAND", "command", "cat ~/.key"),
-        old.variable("EMPTY_KEY", "static", ""),
-        old.variable("MAX_OUTPUT_TOKENS", "static", "32000"),
-        old.variable("not a name", "static", "x"),
+        legacy_data.variable("ANTHROPIC_BASE_URL", "static", "https://llm.example.com"),
+        legacy_data.variable("ANTHROPIC_AUTH_TOKEN", "static", "secret-value-of-work"),
+        legacy_data.variable("REGION", "env", "AWS_REGION"),
+        legacy_data.variable("GONE", "unset", ""),
+        legacy_data.variable("FROM_KEYCHAIN", "keychain", "service/account"),
+        legacy_data.variable("FROM_AWS", "aws_sm", "prod/key", {"region": "eu-central-1"}),
+        legacy_data.variable("FROM_SSM", "aws_ssm", "/prod/key"),
+        legacy_data.variable("FROM_COMMAND", "command", "cat ~/.key"),
+        legacy_data.variable("EMPTY_KEY", "static", ""),
+        legacy_data.variable("MAX_OUTPUT_TOKENS", "static", "32000"),
+        legacy_data.variable("not a name", "static", "x"),
     )
-    first, second = old.job(f"first {mark}", profile=work["id"]), old.job(f"second {mark}")
-    tasks = [old.task(first, name) for name in ("a", "b", "c")]
+    first, second = legacy_data.job(f"first {mark}", profile=work["id"]), legacy_data.job(f"second {mark}")
+    tasks = [legacy_data.task(first, name) for name in ("a", "b", "c")]
     first["task_order"] = [tasks[2]["id"], tasks[0]["id"]]
-    tasks += [old.task(second, "alone", profile=work["id"]), old.task(None, f"orphan {mark}")]
+    tasks += [legacy_data.task(second, "alone", profile=work["id"]), legacy_data.task(None, f"orphan {mark}")]
     settings = {"default_model": "opus", "claude_cli_path": "/opt/claude", "theme": "dark", "max_concurrent_tasks": 3}
     return folder(path, jobs=[first, second], tasks=tasks, profiles=[work], settings=settings, runs=[{"id": "x"}])
 
@@ -117,11 +117,20 @@ def test_a_second_time_nothing_is_doubled_and_nothing_changed(ccs: Cli, mark: st
         ({"jobs": "{not json"}, "jobs.json is not JSON"),
         ({"jobs": {"a": 1}}, "jobs.json is not a list of objects"),
         ({"jobs": [], "tasks": [7]}, "tasks.json is not a list of objects"),
-        ({"jobs": [old.job("never", task_order="x")]}, "task_order must be a list"),
-        ({"jobs": [old.job("never")], "profiles": [old.profile("p", {"name": 5})]}, "name must be a text"),
-        ({"jobs": [old.job("never")], "settings": []}, "settings is not an object"),
-        ({"jobs": [old.job("never")], "tasks": [old.task(None, "t", prompt=["x"])]}, "prompt must be a text"),
-        ({"jobs": [old.job("never")], "tasks": [old.task(None, "t", prompt="x" * 600_000)]}, "more than the 500 KB"),
+        ({"jobs": [legacy_data.job("never", task_order="x")]}, "task_order must be a list"),
+        (
+            {"jobs": [legacy_data.job("never")], "profiles": [legacy_data.profile("p", {"name": 5})]},
+            "name must be a text",
+        ),
+        ({"jobs": [legacy_data.job("never")], "settings": []}, "settings is not an object"),
+        (
+            {"jobs": [legacy_data.job("never")], "tasks": [legacy_data.task(None, "t", prompt=["x"])]},
+            "prompt must be a text",
+        ),
+        (
+            {"jobs": [legacy_data.job("never")], "tasks": [legacy_data.task(None, "t", prompt="x" * 600_000)]},
+            "more than the 500 KB",
+        ),
         ({"jobs": '[{"id": "a", "name": "never", "description": "\\ud800"}]'}, "is not JSON"),
     ],
 )
@@ -139,12 +148,12 @@ def test_a_malformed_file_is_one_sentence_and_nothing_is_written(
 
 def test_the_folder_is_looked_for_at_home(ccs: Cli, mark: str, tmp_path: Path) -> None:
     assert ".claude-scheduler" in ccs("import-legacy", HOME=str(tmp_path)).err
-    folder(tmp_path / ".claude-scheduler", jobs=[old.job(f"at home {mark}")])
+    folder(tmp_path / ".claude-scheduler", jobs=[legacy_data.job(f"at home {mark}")])
     assert results(ccs.ok("import-legacy", HOME=str(tmp_path))) == {f"at home {mark}": "created"}
 
 
 def test_a_profile_that_the_folder_lacks_is_warned_about(ccs: Cli, mark: str, tmp_path: Path) -> None:
-    job = old.job(f"dangling {mark}", profile=f"lost-{mark}")
+    job = legacy_data.job(f"dangling {mark}", profile=f"lost-{mark}")
     said = ccs.ok("import-legacy", folder(tmp_path / "data", jobs=[job]))
     assert f"'lost-{mark}', which is not there" in said.err
 
@@ -153,15 +162,15 @@ def test_a_job_of_the_same_name_that_lacks_the_tasks_is_left_alone_and_told(
     ccs: Cli, mark: str, tmp_path: Path
 ) -> None:
     ccs.ok("jobs", "create", "--name", f"mine {mark}")
-    job = old.job(f"mine {mark}")
-    said = ccs.ok("import-legacy", folder(tmp_path / "data", jobs=[job], tasks=[old.task(job, "theirs")]))
+    job = legacy_data.job(f"mine {mark}")
+    said = ccs.ok("import-legacy", folder(tmp_path / "data", jobs=[job], tasks=[legacy_data.task(job, "theirs")]))
     assert said.json["things"][0]["lacks"] == ["theirs"]
     assert "it lacks: theirs" in said.err
     assert ccs.ok("jobs", "tasks", f"mine {mark}").json == []
 
 
 def test_two_jobs_of_one_name_stay_two(ccs: Cli, mark: str, tmp_path: Path) -> None:
-    path = folder(tmp_path / "data", jobs=[old.job(f"twin {mark}"), old.job(f"twin {mark}")])
+    path = folder(tmp_path / "data", jobs=[legacy_data.job(f"twin {mark}"), legacy_data.job(f"twin {mark}")])
     names = [f"twin {mark}", f"twin {mark} (2)"]
     assert list(results(ccs.ok("import-legacy", path))) == names
     assert results(ccs.ok("import-legacy", path)) == dict.fromkeys(names, "exists already")

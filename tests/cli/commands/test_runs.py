@@ -12,7 +12,7 @@ import pytest
 from ccs.cli.client import api
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
-from ccs.cli.commands import following as follow
+from ccs.cli.commands import following
 from tests.worlds.cli import Cli
 from tests.worlds.runs import ended, newest, state
 
@@ -196,7 +196,7 @@ def test_a_followed_log_has_late_lines_too_and_ends_with_the_run(ccs: Cli, job: 
 def test_a_log_that_is_written_while_it_is_read_is_neither_cut_nor_doubled(ccs: Cli, job: str) -> None:
     run = started(ccs, job)
     api = Api(Settings(ccs.env))
-    read, reader = follow.Log(api, run), []
+    read, reader = following.Log(api, run), []
 
     def write() -> None:
         for number in range(120):

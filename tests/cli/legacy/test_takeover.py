@@ -7,27 +7,29 @@ from typing import Any
 
 import pytest
 
-from ccs.cli import claude_code_scheduler as legacy
-from ccs.cli.commands import import_legacy as legacy_folder
+from ccs.cli import claude_code_scheduler
+from ccs.cli.commands import import_legacy
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy import exports
 from ccs.cli.legacy.takeover import TakeoverReport
-from tests.fakes import legacy_data as old
+from tests.fakes import legacy_data
 from tests.fakes.damage import damaged
 
 
 def whole() -> tuple[Any, Any, Any]:
-    job = old.job("job")
+    job = legacy_data.job("job")
     job["working_directory"] |= {"use_git_worktree": True, "worktree_name": "w"}
     kinds: list[Any] = [
-        old.schedule("calendar", calendar_frequency="weekly", calendar_time="09:30", calendar_days_of_week=[1, 2]),
-        old.schedule("interval", interval_type="simple", interval_preset="1hour"),
-        old.schedule("interval", interval_type="cron", interval_cron="0 9 * * 1"),
-        old.schedule("file_watch", watch_directory="~"),
+        legacy_data.schedule(
+            "calendar", calendar_frequency="weekly", calendar_time="09:30", calendar_days_of_week=[1, 2]
+        ),
+        legacy_data.schedule("interval", interval_type="simple", interval_preset="1hour"),
+        legacy_data.schedule("interval", interval_type="cron", interval_cron="0 9 * * 1"),
+        legacy_data.schedule("file_watch", watch_directory="~"),
     ]
-    tasks = [old.task(job, f"task {i}", schedule=kind, allowed_tools=["Edit"]) for i, kind in enumerate(kinds)]
-    variables = [old.variable(s.upper(), s, "value") for s in ("static", "env", "unset", "keychain", "command")]
-    return job, tasks, [old.profile("work", *variables)]
+    tasks = [legacy_data.task(job, f"task {i}", schedule=kind, allowed_tools=["Edit"]) for i, kind in enumerate(kinds)]
+    variables = [legacy_data.variable(s.upper(), s, "value") for s in ("static", "env", "unset", "keychain", "command")]
+    return job, tasks, [legacy_data.profile("work", *variables)]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -43,7 +45,7 @@ def test_a_damaged_export_is_a_job_or_one_clear_error(seed: int, tmp_path: Path)
         ],
         "paused": False,
     }
-    for source in (own, old.export(job, *tasks)):
+    for source in (own, legacy_data.export(job, *tasks)):
         for _ in range(50):
             data = damaged(source, dice)
             try:
@@ -65,7 +67,7 @@ def test_a_damaged_folder_is_read_or_one_clear_error(seed: int, tmp_path: Path) 
             content = damaged(data, dice) if other == name else data
             (tmp_path / f"{other}.json").write_text(json.dumps(content))
         try:
-            legacy_folder.read(tmp_path)
+            import_legacy.read(tmp_path)
         except RequestError as error:
             assert str(error)
 
@@ -77,6 +79,6 @@ def test_any_words_are_translated_or_refused() -> None:
     for _ in range(5000):
         line = dice.choices(known, k=dice.randint(0, 6))
         try:
-            assert all(isinstance(word, str) for word in legacy.translate(line).argv)
-        except legacy.Refusal as refusal:
+            assert all(isinstance(word, str) for word in claude_code_scheduler.translate(line).argv)
+        except claude_code_scheduler.Refusal as refusal:
             assert refusal.hint

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from ccs.cli.commands import following as follow
+from ccs.cli.commands import following
 from ccs.cli.diagnosis import findings
 from ccs.cli.main import main
 from ccs.cli.terminal import output
@@ -137,7 +137,7 @@ def test_what_steers_a_terminal_never_reaches_it(capsys: pytest.CaptureFixture[s
     output.write(output.fields({"Reason": HOSTILE, "All": [HOSTILE]}))
     output.write(output.table([{"name": HOSTILE}], {"NAME": "name"}))
     line = {"timestamp": "2026-01-01T00:00:00+00:00", "message": HOSTILE, "name": "x"}
-    output.write(follow.text_of(line))
+    output.write(following.text_of(line))
     try:
         Talk.format = Format.TABLE
         show_findings([findings.info("log", HOSTILE, HOSTILE)], "findings")
