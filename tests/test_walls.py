@@ -14,6 +14,7 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 FILES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 CORE = (
     *("ccs.cli.errors", "ccs.cli.exit_codes", "ccs.flows.spec", "ccs.flows.node", "ccs.flows.schedules"),
+    *("ccs.flows.server.variables", "ccs.flows.server.names", "ccs.flows.server.clock"),
     *("ccs.blocks.env", "ccs.blocks.redact"),
 )
 DIAGNOSIS = (*CORE, "ccs.cli.client", "ccs.cli.words", "ccs.cli.diagnosis")
@@ -25,7 +26,7 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     "cli.client": (*CORE, "ccs.cli.client"),
     "cli.client.lock": (*CORE, "ccs.cli.client", "ccs.cli.local.process"),  # when a process was born
     "cli.diagnosis": DIAGNOSIS,
-    "cli.diagnosis.budgets": (*DIAGNOSIS, "ccs.flows.budgets.sums"),
+    "cli.diagnosis.budgets": (*DIAGNOSIS, "ccs.flows.budgets.ledger", "ccs.flows.budgets.sums"),
     "cli.diagnosis.machine": (*DIAGNOSIS, "ccs.flows.claude.executable"),  # it looks where a node looks
     "cli.legacy": (*CORE, "ccs.cli.client", "ccs.cli.legacy"),
     "cli.local": (*CORE, "ccs.cli.client", "ccs.cli.local", "ccs.cli.terminal.output"),
@@ -42,8 +43,8 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     "flows.spec": ("ccs.flows.spec",),
     "flows.node": ("ccs.flows.node",),
     "flows.schedules": ("ccs.flows.schedules",),
-    "flows.budgets": ("ccs.flows.budgets", "ccs.flows.processes", "ccs.flows.spec"),
-    "flows.budgets.sums": (),
+    "flows.budgets": ("ccs.flows.budgets", "ccs.flows.processes", "ccs.flows.server", "ccs.flows.spec"),
+    "flows.budgets.sums": ("ccs.flows.server.names",),
     "flows.sessions": (
         "ccs.flows.sessions",
         "ccs.flows.claude",
@@ -52,7 +53,7 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
         "ccs.flows.server",
         "ccs.flows.spec",
     ),
-    "flows.server": ("ccs.flows.server",),
+    "flows.server": ("ccs.flows.server", "ccs.flows.spec.names"),
     "flows.git": ("ccs.flows.git", "ccs.flows.node", "ccs.flows.spec.names"),
     "flows.claude": ("ccs.flows.claude", "ccs.flows.node", "ccs.flows.processes", "ccs.flows.spec"),
     "flows.processes": ("ccs.flows.processes", "ccs.flows.claude.stream", "ccs.flows.node", "ccs.blocks"),
@@ -63,7 +64,9 @@ SILENT = ("cli.client", "cli.diagnosis", "cli.legacy")
 NEVER_PREFECT = (
     *("cli", "blocks.env", "blocks.redact", "blocks.spellings"),
     *("flows.spec", "flows.node", "flows.schedules"),
-    *("flows.budgets.sums", "flows.git", "flows.claude", "flows.processes"),
+    *("flows.server.variables", "flows.server.names", "flows.server.clock"),
+    *("flows.budgets.sums", "flows.budgets.ledger", "flows.budgets.pause"),
+    *("flows.git", "flows.claude", "flows.processes"),
 )
 
 

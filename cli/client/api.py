@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ccs.cli.client.transport import Transport
+from ccs.flows.server.variables import Variables
 
 Json = dict[str, Any]
 
@@ -245,10 +246,10 @@ class Api(Transport):
 
     # the server
 
-    def variables(self, beginning: str) -> list[Json]:
-        """The variables whose names begin so."""
-        found = self.read("/variables/filter", {"variables": {"name": {"like_": beginning}}, "limit": PAGE})
-        return [v for v in found if str(v["name"]).startswith(beginning)]
+    @property
+    def variables(self) -> Variables:
+        """What runs, nodes and command lines leave for each other."""
+        return Variables(self)
 
     def healthy(self) -> bool:
         """Whether the server says that it is well."""

@@ -8,15 +8,15 @@ import os
 import random
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ccs.cli.client.api import Api
 from ccs.cli.errors import RequestError
 from ccs.cli.local.process import born
+from ccs.flows.server.names import lock_variable
+from ccs.flows.server.variables import Variable
 
 LIFETIME = 120.0
 """Seconds after which a lock is taken from a holder of whom nothing is known."""
@@ -31,20 +31,19 @@ PATIENCE = 240.0
 class Lock:
     """A lock that is held."""
 
-    def __init__(self, api: Api, variable: dict[str, Any]) -> None:
-        self._api = api
-        self._id = str(variable["id"])
-        self._name = str(variable["name"])
+    def __init__(self, api: Api, name: str, identity: str) -> None:
+        """`identity` is the id of its variable, `name` the variable's name."""
+        self._api, self._name, self._id = api, name, identity
 
     def check(self) -> None:
         """Raise RequestError when the lock is lost or so old that it might be, before anything is written."""
-        held = _read(self._api, self._name)
-        if held is None or held["id"] != self._id or _age(self._api, held) > SAFE:
+        held = self._api.variables.read(self._name)
+        if held is None or held.id != self._id or _age(self._api, held) > SAFE:
             raise RequestError("the server was too slow to keep the lock on this job; nothing was changed", "try again")
 
     def release(self) -> None:
         """Let the next one in."""
-        self._api.delete(f"/variables/{self._id}")
+        self._api.variables.delete(self._id)
 
 
 class _Unheld(Lock):
@@ -61,9 +60,9 @@ def held(api: Api, identity: str, what: str) -> Iterator[Lock]:
     Raises RequestError when somebody else keeps it for too long.
     """
     if api.rehearsal:
-        yield _Unheld(api, {"id": "", "name": ""})  # nothing will be written
+        yield _Unheld(api, "", "")  # nothing will be written
         return
-    lock = _acquire(api, "ccs_lock_" + identity.replace("-", "_"), what)
+    lock = _acquire(api, lock_variable(identity), what)
     try:
         yield lock
     finally:
@@ -78,40 +77,33 @@ def _acquire(api: Api, name: str, what: str) -> Lock:
         "born": born(os.getpid()),
         "user": _user(),
     }
-    body = {"name": name, "value": own, "tags": ["ccs"]}
+
+    def is_dead(holder: Variable) -> bool:
+        return _age(api, holder) > LIFETIME or _has_ended(holder, own)
+
+    def broke(holder: Variable) -> None:
+        api.note(f"broke the lock on {what} that {_who(holder)} left behind")
+
     started, told = time.monotonic(), False
-    while True:
-        holder = _read(api, name)
-        if holder is None:
-            if made := api.add("/variables/", body):
-                return Lock(api, made)
-            continue
-        if _age(api, holder) > LIFETIME or _is_dead(holder, own):
-            if api.delete(f"/variables/{holder['id']}"):
-                api.note(f"broke the lock on {what} that {_who(holder)} left behind")
-            continue
+    while isinstance(taken := api.variables.take(name, own, is_dead, broke), Variable):
         waited = time.monotonic() - started
         if waited > PATIENCE:
-            raise RequestError(f"{what} is being changed by {_who(holder)} all the time", "try again later")
+            raise RequestError(f"{what} is being changed by {_who(taken)} all the time", "try again later")
         if waited > 2 and not told:
-            api.note(f"waiting for {_who(holder)} to finish changing {what} …")
+            api.note(f"waiting for {_who(taken)} to finish changing {what} …")
             told = True
-        # Looking is cheap; many who try to take it at once would hold up a server on SQLite for a minute.
         time.sleep(random.uniform(0.05, 0.3 + min(waited, 5) / 10))  # noqa: S311
+    return Lock(api, name, taken)
 
 
-def _read(api: Api, name: str) -> dict[str, Any] | None:
-    return api.find(f"/variables/name/{name}")
+def _age(api: Api, variable: Variable) -> float:
+    return (api.server_time - variable.created).total_seconds()
 
 
-def _age(api: Api, variable: dict[str, Any]) -> float:
-    return (api.server_time - datetime.fromisoformat(variable["created"])).total_seconds()
-
-
-def _is_dead(variable: dict[str, Any], own: dict[str, Any]) -> bool:
+def _has_ended(holder: Variable, own: Mapping[str, object]) -> bool:
     """Whether the holder was a process of this machine that is no more."""
-    value = variable.get("value")
-    if not isinstance(value, dict) or any(value.get(k) != own[k] for k in ("host", "space")):
+    value = holder.fields
+    if any(value.get(k) != own[k] for k in ("host", "space")):
         return False
     return isinstance(value.get("pid"), int) and born(value["pid"]) != value.get("born")
 
@@ -124,11 +116,9 @@ def _space() -> str:
         return ""
 
 
-def _who(variable: dict[str, Any]) -> str:
-    value = variable.get("value")
-    if not isinstance(value, dict):
-        return "somebody"
-    return f"{value.get('user')} on {value.get('host')} (process {value.get('pid')})"
+def _who(holder: Variable) -> str:
+    value = holder.fields
+    return f"{value.get('user')} on {value.get('host')} (process {value.get('pid')})" if value else "somebody"
 
 
 def _user() -> str:

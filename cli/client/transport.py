@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from uuid import uuid4
 
@@ -14,6 +13,8 @@ from ccs.cli.client.rehearsal import Rehearsal
 from ccs.cli.client.settings import Settings
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.flows.node.files import expanded
+from ccs.flows.server.clock import told_time
+from ccs.flows.server.variables import Answer
 
 # httpx imports its own command line (with rich and click) and HTTP/2 when it can: more than half of its import time.
 _UNUSED = [name for name in ("httpx._main", "h2") if name not in sys.modules]
@@ -144,6 +145,21 @@ class Transport:
             raise
         return True
 
+    def ask(
+        self, method: str, path: str, body: object = None, *, changes: bool = True, accept: int | None = None
+    ) -> Answer:
+        """As ccs.flows.server.variables wants it of a server: the answer, also one of the status `accept`."""
+        if self.rehearsal and changes:
+            return Answer(200, self.rehearsal.keep(method, path, body))
+        if self.rehearsal:
+            self.rehearsal.reading(method, path, body)
+        try:
+            return Answer(200, self.request(method, path, body, safe=not changes or method != "POST"))
+        except RequestError as error:
+            if accept is None or error.status != accept:
+                raise
+            return Answer(accept, None)
+
     def request(
         self, method: str, path: str, body: object = None, query: dict[str, Any] | None = None, safe: bool = False
     ) -> Any:
@@ -200,12 +216,10 @@ class Transport:
                 f"the server at {self.settings.api_url} sends what it is asked on to {answer.url}, where it is lost",
                 f"is {place} the API? Then have {self.settings.origin} say so",
             )
-        if date := answer.headers.get("date"):
-            try:
-                told = parsedate_to_datetime(date)
-                self.server_time = told if told.tzinfo else told.replace(tzinfo=UTC)
-            except ValueError:
-                self.note(f"the server's date {date!r} cannot be read", level=1)
+        if told := told_time(answer.headers):
+            self.server_time = told
+        elif date := answer.headers.get("date"):
+            self.note(f"the server's date {date!r} cannot be read", level=1)
         if not answer.is_success:
             raise self._failure(answer)
         if not answer.content:

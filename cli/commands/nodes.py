@@ -43,7 +43,7 @@ def lift_limit(
     """
     from ccs.cli.diagnosis import limits
     from ccs.cli.terminal.limits import show_lifted
-    from ccs.flows.spec.names import limit_variable
+    from ccs.flows.server.names import limit_variable
 
     api = Session.api()
     variable = limits.of_node(api, node)

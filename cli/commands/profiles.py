@@ -168,7 +168,7 @@ def lift_limit(profile: ProfileRef) -> None:
     """
     from ccs.cli.diagnosis import limits
     from ccs.cli.terminal.limits import show_lifted
-    from ccs.flows.spec.names import limit_variable
+    from ccs.flows.server.names import limit_variable
 
     api = Session.api()
     found = lookup.profile(api, profile)

@@ -7,7 +7,9 @@ from ccs.cli.client import lookup
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis.findings import Finding, fail, info
 from ccs.cli.errors import RequestError
-from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, is_used_up, micro, paused_name
+from ccs.flows.budgets.ledger import Ledger, LedgerError
+from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, is_used_up, micro
+from ccs.flows.server.names import paused_variable
 
 
 def findings(api: Api, deployment: Json) -> Iterator[Finding]:
@@ -22,18 +24,17 @@ def findings(api: Api, deployment: Json) -> Iterator[Finding]:
 
 def pause_of(api: Api, deployment: Json) -> UsedUp | None:
     """The budget for which a node has paused the job; None when somebody else has."""
-    found = api.find(f"/variables/name/{paused_name(str(deployment['id']))}")
+    record = api.variables.read(paused_variable(str(deployment["id"])))
     try:
-        return UsedUp.load(found["value"]) if found else None
+        return UsedUp.load(record.value) if record else None
     except ValueError:  # changed by hand; then its node leaves the job paused, too
         return None
 
 
 def forget_pause(api: Api, deployment: Json) -> None:
     """Make the pause of a job, or its end, the user's own, which no node undoes."""
-    if pause_of(api, deployment):
-        variable = api.get(f"/variables/name/{paused_name(str(deployment['id']))}")
-        api.delete(f"/variables/{variable['id']}")
+    if pause_of(api, deployment) and (record := api.variables.read(paused_variable(str(deployment["id"])))):
+        api.variables.delete(record.id)
 
 
 def _of(api: Api, scope: Scope, budgets: Mapping[str, Any]) -> Iterator[Finding]:
@@ -55,10 +56,7 @@ def _of(api: Api, scope: Scope, budgets: Mapping[str, Any]) -> Iterator[Finding]
 
 
 def _sums(api: Api, scope: Scope) -> Sums:
-    where = {"variables": {"tags": {"all_": [scope.tag]}}, "sort": "NAME_DESC", "limit": 1}
-    states = api.read("/variables/filter", where)
-    today = api.server_time.date()
     try:
-        return Sums.load(states[0]["value"]).on(today) if states else Sums(today)
-    except ValueError as error:
-        raise RequestError(f"variable {states[0]['name']} was changed by hand: {error}", "delete it") from error
+        return Ledger(api, scope).read()
+    except LedgerError as error:
+        raise RequestError(str(error)) from error

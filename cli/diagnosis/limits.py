@@ -7,22 +7,21 @@ from ccs.cli import words
 from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis.findings import Finding, warn
-from ccs.flows.spec.names import limit_variable
+from ccs.flows.server.names import LIMIT, limit_variable, limited
+from ccs.flows.server.variables import Variable
 
-_BEGINNING = "ccs_limit_"
-_OF_NODE = "node_"  # profiles have no underscore in their names
 _SOON = timedelta(seconds=30)
 """So long before it is due, a node may have taken up a run that waits."""
 
 
 def all_of(api: Api) -> Iterator[Finding]:
     """Every limit that holds."""
-    return _findings(api, api.variables(_BEGINNING))
+    return _findings(api, api.variables.beginning(LIMIT))
 
 
 def of_job(api: Api, thing: Json) -> Iterator[Finding]:
     """Those that make tasks of this job or run wait: of profiles, or of the nodes' logins where they have none."""
-    held = api.variables(_BEGINNING)
+    held = api.variables.beginning(LIMIT)
     if not held:
         return
     spec, pool = lookup.spec_of(thing), thing.get("work_pool_name")
@@ -31,13 +30,13 @@ def of_job(api: Api, thing: Json) -> Iterator[Finding]:
     names = {limit_variable(profile, "") for profile in profiles if profile}
     if None in profiles and pool and api.pool(pool):
         names |= {limit_variable(None, node["name"]) for node in api.nodes(pool)}
-    yield from _findings(api, [v for v in held if v["name"] in names])
+    yield from _findings(api, [v for v in held if v.name in names])
 
 
 def of_node(api: Api, name: str) -> str | None:
     """The variable of the limit of a node's login, by its name or as a finding has it; None when none is known."""
-    held = {str(v["name"]) for v in api.variables(_BEGINNING + _OF_NODE)}
-    return next((v for v in (limit_variable(None, name), _BEGINNING + _OF_NODE + name) if v in held), None)
+    held, own = [v.name for v in api.variables.beginning(LIMIT)], limit_variable(None, name)
+    return own if own in held else next((v for v in held if limited(v) == (True, name)), None)
 
 
 def lift(api: Api, name: str) -> Json:
@@ -46,10 +45,10 @@ def lift(api: Api, name: str) -> Json:
     It is made one whose reset has passed: the first task to go on tries, and the others follow when it had an answer.
     """
     now, until = api.server_time, None
-    for held in api.variables(name):
-        if held["name"] == name and (ends := _until(held)) and ends > now:
-            until = ends
-            api.patch(f"/variables/{held['id']}", {"value": {**held["value"], "until": now.timestamp(), "pause": 0}})
+    held = api.variables.read(name)
+    if held and (ends := _until(held)) and ends > now:
+        until = ends
+        api.variables.update(held.id, {**held.fields, "until": now.timestamp(), "pause": 0})
     runs = list(_waiting(api, name))
     for run in runs:
         message = "Started with ccs before the reset of the usage limit"
@@ -69,14 +68,12 @@ def _waiting(api: Api, name: str) -> Iterator[Json]:
             yield run
 
 
-def _findings(api: Api, variables: Iterable[Json]) -> Iterator[Finding]:
+def _findings(api: Api, variables: Iterable[Variable]) -> Iterator[Finding]:
     for variable in variables:
         until = _until(variable)
         if until is None or until <= api.server_time:
             continue  # it is over, and the next task will find out
-        who = str(variable["name"]).removeprefix(_BEGINNING)
-        of_node = who.startswith(_OF_NODE)
-        who = who.removeprefix(_OF_NODE)
+        of_node, who = limited(variable.name)
         whose = f"the login of node {who!r}" if of_node else f"profile {who!r}"
         when = f"{words.clock(until)} ({words.ago(until.isoformat())})"
         command = f"ccs {'nodes' if of_node else 'profiles'} lift-limit {who}"
@@ -84,9 +81,8 @@ def _findings(api: Api, variables: Iterable[Json]) -> Iterator[Finding]:
         yield warn("limit", f"usage limit of {whose} until {when}: its tasks wait until then", lift_it)
 
 
-def _until(variable: Json) -> datetime | None:
-    value = variable.get("value")
-    until = value.get("until") if isinstance(value, dict) else None
+def _until(variable: Variable) -> datetime | None:
+    until = variable.fields.get("until")
     try:
         return datetime.fromtimestamp(float(until), UTC) if until else None
     except (TypeError, ValueError, OverflowError, OSError):

@@ -1,16 +1,16 @@
 """Resumes the schedules of jobs that a budget had paused, once there is money again; a chore of every node."""
 
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
 
-from ccs.flows.budgets.sums import PAUSED, UsedUp, is_used_up, micro
+from ccs.flows.budgets.sums import UsedUp, is_used_up, micro
+from ccs.flows.server.connection import AsyncConnection
+from ccs.flows.server.names import PAUSED, paused_deployment
+from ccs.flows.server.variables import NOT_FOUND, AsyncServer, AsyncVariables, Variable
 
 EVERY = 60.0
 """Seconds between two looks."""
@@ -42,40 +42,39 @@ class Resumption:
 
         `now` is the server's time unless given.
         """
-        where = {"variables": {"tags": {"all_": [PAUSED]}}, "limit": 200}
-        answer = await client.request("POST", "/variables/filter", json=where)
-        now = now or parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
-        for record in answer.json():
+        server = AsyncConnection(client)
+        records = await AsyncVariables(server).tagged(PAUSED)
+        for record in records:
             try:
-                await self._look(client, record, now)
+                await self._look(server, record, now or server.server_time)
             except ValueError as error:
-                self._log.warning("variable %s was changed by hand (%s): delete it", record["name"], error)
+                self._log.warning("variable %s was changed by hand (%s): delete it", record.name, error)
 
-    async def _look(self, client: PrefectClient, record: dict[str, Any], now: datetime) -> None:
-        why = UsedUp.load(record["value"])
-        deployment = await _read(client, f"/deployments/{record['name'].rpartition('_')[2]}")
+    async def _look(self, server: AsyncServer, record: Variable, now: datetime) -> None:
+        why = UsedUp.load(record.value)
+        deployment = await _read(server, f"/deployments/{paused_deployment(record.name)}")
         if deployment is not None and not deployment["paused"]:
-            if now - datetime.fromisoformat(record["created"]) < _YOUNG:
+            if now - record.created < _YOUNG:
                 return
         elif deployment is not None:
-            if now < why.until and not await _was_raised(client, why, deployment):
+            if now < why.until and not await _was_raised(server, why, deployment):
                 return
-            own = {"id": deployment["id"]}
-            await client.request("POST", "/deployments/{id}/resume_deployment", path_params=own)
+            own = f"/deployments/{deployment['id']}"
+            await server.ask("POST", f"{own}/resume_deployment")
             # A job that was due at midnight runs, though it is later now.
             start = max(min(why.until, now), now - _CATCH_UP) - timedelta(seconds=1)
             times = {"start_time": start.isoformat(), "end_time": (now + _AHEAD).isoformat(), "min_runs": 3}
-            await client.request("POST", "/deployments/{id}/schedule", path_params=own, json=times)
+            await server.ask("POST", f"{own}/schedule", times)
             self._log.info("job %s goes on: %s", deployment["name"], why.sentence)
         # Last, so that a node that dies before leaves it to another one.
-        await client.request("DELETE", "/variables/{id}", path_params={"id": record["id"]})
+        await AsyncVariables(server).delete(record.id)
 
 
-async def _was_raised(client: PrefectClient, why: UsedUp, deployment: dict[str, Any]) -> bool:
+async def _was_raised(server: AsyncServer, why: UsedUp, deployment: dict[str, Any]) -> bool:
     """Whether the budget that was used up is gone, or large enough for what was spent until then."""
     if why.kind == "profile":
         path = f"/block_types/slug/ccs-profile/block_documents/name/{why.name}"
-        holder = ((await _read(client, path)) or {}).get("data")
+        holder = ((await _read(server, path)) or {}).get("data")
     else:
         holder = (deployment.get("parameters") or {}).get("job")
     if not isinstance(holder, dict):
@@ -84,13 +83,6 @@ async def _was_raised(client: PrefectClient, why: UsedUp, deployment: dict[str, 
     return limit is None or not is_used_up(micro(float(limit)), why.spent)
 
 
-async def _read(client: PrefectClient, path: Any) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = (await client.request("GET", path)).json()
-    except ObjectNotFound:
-        return None
-    except httpx.HTTPStatusError as error:
-        if error.response.status_code == httpx.codes.NOT_FOUND:
-            return None
-        raise
-    return found
+async def _read(server: AsyncServer, path: str) -> dict[str, Any] | None:
+    found = await server.ask("GET", path, changes=False, accept=NOT_FOUND)
+    return None if found.status == NOT_FOUND else dict(found.content)

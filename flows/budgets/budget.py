@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
-from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.logging import get_logger
 
-from ccs.flows.budgets.ledger import FullError, Ledger, LedgerError, server_time
+from ccs.flows.budgets.ledger import FullError, Ledger, LedgerError
 from ccs.flows.budgets.pause import pause
 from ccs.flows.budgets.sums import CENT, MICRO, Budgeted, Period, Scope, Sums, UsedUp, is_used_up, limits, micro
 from ccs.flows.processes.stop import Stop, StopReason
+from ccs.flows.server.connection import connected
+from ccs.flows.server.variables import Server
 from ccs.flows.spec.job import Job
 from ccs.flows.spec.task import Task
 
@@ -111,7 +112,7 @@ class Budget:
         job_id: str = "",
         spent: Mapping[str, float] | None = None,
         log: Log | None = None,
-        clock: Callable[[httpx.Response], datetime] = server_time,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         """`job_id` is that of the deployment, if there is one; `spent` is what each task spent in dollars in earlier
         processes of the same run."""
@@ -213,8 +214,8 @@ class Budget:
             return offer
         reservation = f"{self._process}-{next(self._numbers)}"
         if accounts:
-            with get_client(sync_client=True) as client:
-                offer = self._hold(client, reservation, accounts, offer, slots)
+            with connected() as server:
+                offer = self._hold(server, reservation, accounts, offer, slots)
             if isinstance(offer, str):
                 return offer
         usd = None if offer.amount is None else offer.amount / MICRO
@@ -248,30 +249,28 @@ class Budget:
         return offer
 
     def _hold(
-        self, client: SyncPrefectClient, reservation: str, accounts: tuple[_Account, ...], offer: _Offer, slots: int
+        self, server: Server, reservation: str, accounts: tuple[_Account, ...], offer: _Offer, slots: int
     ) -> _Offer | str:
         """Reserve at every account; the same amount at all of them, or nothing at any."""
         done: list[_Account] = []
         try:
             for account in accounts:
                 done.append(account)
-                granted = self._hold_one(client, reservation, account, offer, slots + account.others)
+                granted = self._hold_one(server, reservation, account, offer, slots + account.others)
                 if isinstance(granted, str):
-                    self._give_back(client, reservation, done)
+                    self._give_back(server, reservation, done)
                     return granted
                 offer = granted
             assert offer.amount is not None
             amount = offer.amount
             for account in done[:-1]:
-                self._ledger(client, account).change(lambda sums: sums.hold(self._run_id, reservation, amount))
+                self._ledger(server, account).change(lambda sums: sums.hold(self._run_id, reservation, amount))
         except BaseException:  # a signal that ends the run comes as an exception, too
-            self._give_back(client, reservation, done)
+            self._give_back(server, reservation, done)
             raise
         return offer
 
-    def _hold_one(
-        self, client: SyncPrefectClient, reservation: str, account: _Account, offer: _Offer, slots: int
-    ) -> _Offer | str:
+    def _hold_one(self, server: Server, reservation: str, account: _Account, offer: _Offer, slots: int) -> _Offer | str:
         whose, granted = f"the budget of {account.scope.kind} {account.scope.name!r}", offer
 
         def step(sums: Sums) -> Sums:
@@ -288,7 +287,7 @@ class Budget:
             granted = best
             return sums.hold(self._run_id, reservation, best.amount)
 
-        ledger = self._ledger(client, account)
+        ledger = self._ledger(server, account)
         try:
             sums = ledger.change(step)
         except FullError:
@@ -296,22 +295,22 @@ class Budget:
         if reservation in sums.held.get(self._run_id, {}):
             return granted
         if used_up := account.used_up(sums):
-            last = self._pause(client, used_up)
+            last = self._pause(server, used_up)
             raise BudgetSpent(f"{last.sentence}: raise it with `{last.remedy}`")
-        self._forfeit_ended(client, ledger, sums)
+        self._forfeit_ended(server, ledger, sums)
         return whose
 
-    def _give_back(self, client: SyncPrefectClient, reservation: str, accounts: list[_Account]) -> None:
+    def _give_back(self, server: Server, reservation: str, accounts: list[_Account]) -> None:
         for account in accounts:
-            self._ledger(client, account).change(lambda sums: sums.settle(self._run_id, reservation, 0))
+            self._ledger(server, account).change(lambda sums: sums.settle(self._run_id, reservation, 0))
 
-    def _forfeit_ended(self, client: SyncPrefectClient, ledger: Ledger, sums: Sums) -> None:
+    def _forfeit_ended(self, server: Server, ledger: Ledger, sums: Sums) -> None:
         """Count as spent what runs hold that have ended, or are gone: nobody will settle it, nor knows what it cost."""
         others = [run for run in sums.held if run != self._run_id]
         if not others:
             return
-        answer = client.request("POST", "/flow_runs/filter", json={"flow_runs": {"id": {"any_": others}}})
-        alive = {run["id"] for run in answer.json() if run["state_type"] not in _ENDED}
+        found = server.ask("POST", "/flow_runs/filter", {"flow_runs": {"id": {"any_": others}}}, changes=False)
+        alive = {run["id"] for run in found.content if run["state_type"] not in _ENDED}
         ended = set(others) - alive
         if ended:
             self._log.warning("runs %s ended without settling: what they held counts as spent", ", ".join(ended))
@@ -320,24 +319,24 @@ class Budget:
     def _settle(self, allowance: Allowance, counted: int) -> None:
         if not allowance.accounts:
             return
-        with get_client(sync_client=True) as client:
+        with connected() as server:
             used_up = []
             for account in allowance.accounts:
-                ledger = self._ledger(client, account)
+                ledger = self._ledger(server, account)
                 sums = ledger.change(lambda sums: sums.settle(self._run_id, allowance.id, counted))
                 used_up += account.used_up(sums)
             if used_up:
-                self._pause(client, used_up)
+                self._pause(server, used_up)
 
-    def _pause(self, client: SyncPrefectClient, used_up: list[UsedUp]) -> UsedUp:
+    def _pause(self, server: Server, used_up: list[UsedUp]) -> UsedUp:
         """Pause the job; the budget that keeps it paused for longest."""
         last = max(used_up, key=lambda u: u.until)
         try:
-            if self._job_id and pause(client, self._job_id, last):
+            if self._job_id and pause(server, self._job_id, last):
                 self._log.warning("the job's schedules are paused: %s", last.sentence)
         except httpx.HTTPError as error:
             self._log.warning("the job's schedules could not be paused, so its next runs will fail: %s", error)
         return last
 
-    def _ledger(self, client: SyncPrefectClient, account: _Account) -> Ledger:
-        return Ledger(client, account.scope, self._clock)
+    def _ledger(self, server: Server, account: _Account) -> Ledger:
+        return Ledger(server, account.scope, self._clock)

@@ -15,14 +15,11 @@ import json
 import random
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
-
-import httpx
-from prefect.client.orchestration import SyncPrefectClient
+from datetime import datetime
 
 from ccs.flows.budgets.sums import Scope, Sums
+from ccs.flows.server.names import spent_number, spent_variable
+from ccs.flows.server.variables import Server, Variable, Variables
 
 MAX_VALUE = 4900
 """Characters of JSON in a variable; the server takes 5,000."""
@@ -39,20 +36,18 @@ class FullError(LedgerError):
     """There is no room for another reservation until one is settled."""
 
 
-def server_time(answer: httpx.Response) -> datetime:
-    """The server's clock, the same for all nodes."""
-    return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
-
-
 class Ledger:
     """The sums of one scope."""
 
-    def __init__(
-        self, client: SyncPrefectClient, scope: Scope, clock: Callable[[httpx.Response], datetime] = server_time
-    ) -> None:
+    def __init__(self, server: Server, scope: Scope, clock: Callable[[], datetime] | None = None) -> None:
+        """Without a `clock` the time is the server's."""
         self.scope = scope
-        self._client = client
-        self._clock = clock
+        self._variables = Variables(server)
+        self._clock = clock or (lambda: server.server_time)
+
+    def read(self) -> Sums:
+        """The sums as they are."""
+        return self.change(lambda sums: sums)
 
     def change(self, step: Callable[[Sums], Sums]) -> Sums:
         """Put `step(sums)` in place of the sums, and give that; a step that changes nothing writes nothing.
@@ -61,55 +56,37 @@ class Ledger:
         """
         began, tries = time.monotonic(), 0
         while True:
-            states, today = self._states()
-            old = self._sums(states[0]) if states else Sums(today.date())
-            old = old.on(today.date())
+            found = self._states()
+            today = self._clock().date()
+            old = self._sums(found[0]).on(today) if found else Sums(today)
             new = step(old)
-            if new == old:
-                return new
-            if self._follow(states, new):
+            if new == old or self._follow(found, new):
                 return new
             tries += 1
             if time.monotonic() - began > _PATIENCE:
                 raise LedgerError(f"the sums of {self.scope.kind} {self.scope.name!r} are being changed all the time")
             time.sleep(random.uniform(0, min(1.0, 0.02 * 2**tries)))  # noqa: S311
 
-    def _states(self) -> tuple[list[dict[str, Any]], datetime]:
-        """The states that are there, the one that counts first, and the time."""
-        where = {"variables": {"tags": {"all_": [self.scope.tag]}}, "sort": "NAME_DESC", "limit": _LISTED}
-        answer = self._client.request("POST", "/variables/filter", json=where)
-        prefix = f"{self.scope.tag}_v"
-        return [v for v in answer.json() if v["name"].startswith(prefix)], self._clock(answer)
+    def _states(self) -> list[Variable]:
+        """The states that are there, the one that counts first."""
+        tag = self.scope.tag
+        return [v for v in self._variables.tagged(tag, _LISTED) if spent_number(tag, v.name) is not None]
 
-    def _sums(self, state: dict[str, Any]) -> Sums:
+    def _sums(self, state: Variable) -> Sums:
         try:
-            return Sums.load(state["value"])
+            return Sums.load(state.value)
         except ValueError as error:
-            raise LedgerError(f"variable {state['name']} was changed by hand ({error}): delete it") from error
+            raise LedgerError(f"variable {state.name} was changed by hand ({error}): delete it") from error
 
-    def _follow(self, states: list[dict[str, Any]], sums: Sums) -> bool:
+    def _follow(self, states: list[Variable], sums: Sums) -> bool:
         """Make a state that follows the first of these; False when it is not certain that it does."""
         value = sums.dump()
         if len(json.dumps(value)) > MAX_VALUE:
             raise FullError(f"too many attempts hold a part of the budget of {self.scope.kind} {self.scope.name!r}")
         for state in states[1:]:
-            self._delete(state)
-        number = int(states[0]["name"].rpartition("_v")[2]) + 1 if states else 0
-        body = {"name": f"{self.scope.tag}_v{number:010}", "value": value, "tags": [self.scope.tag]}
-        try:
-            self._client.request("POST", "/variables/", json=body)
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code == httpx.codes.CONFLICT:
-                return False
-            raise
-        return bool(states) and self._delete(states[0])
-
-    def _delete(self, state: dict[str, Any]) -> bool:
-        """Whether it was this request that deleted the state."""
-        try:
-            self._client.request("DELETE", "/variables/{id}", path_params={"id": state["id"]})
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code == httpx.codes.NOT_FOUND:
-                return False
-            raise
-        return True
+            self._variables.delete(state.id)
+        tag = self.scope.tag
+        last = spent_number(tag, states[0].name) if states else None
+        name = spent_variable(tag, 0 if last is None else last + 1)
+        made = self._variables.create(name, value, tag)
+        return made is not None and bool(states) and self._variables.delete(states[0].id)

@@ -9,13 +9,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
+from ccs.flows.server.names import spent_tag
+
 MICRO = 1_000_000
 
 CENT = MICRO // 100
 """Less than this is not worth an attempt: a budget with less left is used up."""
-
-PAUSED = "ccs_paused"
-"""The tag of the records of paused jobs, and the beginning of their names."""
 
 
 class Period(StrEnum):
@@ -77,7 +76,7 @@ class Scope:
     @property
     def tag(self) -> str:
         """The tag of its variable, and the beginning of the variable's name."""
-        return f"ccs_spent_{self.kind}_{self.identity}"
+        return spent_tag(self.kind, self.identity)
 
 
 @dataclass(frozen=True)
@@ -183,8 +182,3 @@ class UsedUp:
             return cls(str(value["kind"]), str(value["name"]), period, limit, spent, until)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no record of a paused job: {type(error).__name__} {error}") from error
-
-
-def paused_name(deployment: str) -> str:
-    """The name of the variable that says why the job of this deployment is paused."""
-    return f"{PAUSED}_{deployment.replace('-', '')}"

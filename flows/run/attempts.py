@@ -15,7 +15,8 @@ from ccs.flows.claude.executable import Executable
 from ccs.flows.claude.narration import narrate
 from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request
-from ccs.flows.limits.gate import Closed, Gate, Pass
+from ccs.flows.limits.gate import LimitGate
+from ccs.flows.limits.states import Closed, Pass
 from ccs.flows.processes.command import CommandResult, check_files, fix_prompt
 from ccs.flows.processes.shell import Shell
 from ccs.flows.record.outcome import Attempt, Cause, Figures, Used
@@ -52,7 +53,7 @@ class Assignment:
     limited_since: float | None
     used: Used
     redact: Callable[[bytes], bytes]
-    gate: Gate
+    gate: LimitGate
     sessions: SessionStore
     shell: Shell
     changed: Callable[[], Sequence[str]]

@@ -17,7 +17,7 @@ from ccs.blocks.profile import Profile
 from ccs.blocks.redact import Redactor
 from ccs.flows.claude.executable import ExecutableNotFound, find_executable
 from ccs.flows.claude.request import PermissionMode, Request
-from ccs.flows.limits.gate import Gate
+from ccs.flows.limits.gate import LimitGate
 from ccs.flows.node.identity import marks, node_name, state_folder
 from ccs.flows.processes.environment import child_environment
 from ccs.flows.processes.shell import CONDITION_TIMEOUT, Shell
@@ -137,7 +137,7 @@ def _assignment(
         limited_since=found.get("limited_since") if found else None,
         used=Used.read(run.table.row(spec)),
         redact=redact,
-        gate=Gate(profile, node_name(), log),
+        gate=LimitGate(profile, node_name(), log),
         sessions=SessionStore(state_folder(), run.job.transcripts, node=node_name(), redact=redact, warn=log.warning),
         shell=shell,
         changed=run.workplace.changed,

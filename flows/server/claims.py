@@ -6,14 +6,14 @@ lives; one that was not renewed for a while, by the server's own clock, is a dea
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
 import httpx
-from prefect import get_client
-from prefect.client.orchestration import SyncPrefectClient
+
+from ccs.flows.server.connection import connected
+from ccs.flows.server.variables import Variable, Variables
 
 LIFETIME = 120.0
 """Seconds after its last renewal for which a claim holds."""
@@ -23,13 +23,16 @@ RENEWAL = 20.0
 
 
 class Claim:
-    """A claim that is held until the block is left.
+    """A claim that is held until the block is left, with the connection it is renewed through.
 
     When it is lost, because the node slept or the server was away for longer than LIFETIME, `warn` is told.
     """
 
-    def __init__(self, client: SyncPrefectClient, variable: str, holder: str, warn: Callable[[str], None]) -> None:
-        self._client, self._variable, self._holder, self._warn = client, variable, holder, warn
+    def __init__(
+        self, connection: ExitStack, variables: Variables, variable: str, holder: str, warn: Callable[[str], None]
+    ) -> None:
+        self._connection, self._variables = connection, variables
+        self._variable, self._holder, self._warn = variable, holder, warn
         self._released = threading.Event()
         self._renewer = threading.Thread(target=self._renew, name="renew-claim", daemon=True)
         self._renewer.start()
@@ -42,28 +45,23 @@ class Claim:
     ) -> None:
         self._released.set()
         self._renewer.join()
-        try:
-            self._client.request("DELETE", "/variables/{id}", path_params={"id": self._variable})
-        except httpx.HTTPError:
-            return  # it ends by itself
-        finally:
-            self._client.__exit__(None, None, None)
+        with self._connection:
+            try:
+                self._variables.delete(self._variable)
+            except httpx.HTTPError:
+                return  # it ends by itself
 
     def _renew(self) -> None:
         count = 0
         while not self._released.wait(RENEWAL):
             count += 1
-            value = {"holder": self._holder, "renewals": count}
             try:
-                self._client.request(
-                    "PATCH", "/variables/{id}", path_params={"id": self._variable}, json={"value": value}
-                )
-            except httpx.HTTPStatusError as error:
-                if error.response.status_code == httpx.codes.NOT_FOUND:
-                    self._warn("a claim was lost, because it was not renewed for too long: another run may use it, too")
-                    return
+                held = self._variables.update(self._variable, _value(self._holder, count))
             except httpx.HTTPError:
                 continue  # the server is away; it may be back before the claim ends
+            if not held:
+                self._warn("a claim was lost, because it was not renewed for too long: another run may use it, too")
+                return
 
 
 def claim(name: str, holder: str, warn: Callable[[str], None]) -> Claim | None:
@@ -71,40 +69,16 @@ def claim(name: str, holder: str, warn: Callable[[str], None]) -> Claim | None:
 
     `holder` says who that is, to whoever looks. Raises httpx.HTTPError when the server does not answer.
     """
-    client = get_client(sync_client=True)
-    client.__enter__()
-    variable = None
-    try:
-        variable = _create(client, name, holder)
-        if variable is None and _bury(client, name):
-            variable = _create(client, name, holder)
-    finally:
-        if variable is None:
-            client.__exit__(None, None, None)
-    return None if variable is None else Claim(client, variable, holder, warn)
-
-
-def _create(client: SyncPrefectClient, name: str, holder: str) -> str | None:
-    """The id of the new claim, or None when there is one."""
-    body = {"name": name, "value": {"holder": holder, "renewals": 0}, "tags": ["ccs"]}
-    try:
-        return str(client.request("POST", "/variables/", json=body).json()["id"])
-    except httpx.HTTPStatusError as error:
-        if error.response.status_code == httpx.codes.CONFLICT:
+    with ExitStack() as connection:
+        server = connection.enter_context(connected())
+        variables = Variables(server)
+        taken = variables.take(
+            name, _value(holder, 0), lambda other: (server.server_time - other.updated).total_seconds() > LIFETIME
+        )
+        if isinstance(taken, Variable):
             return None
-        raise
+        return Claim(connection.pop_all(), variables, taken, holder, warn)
 
 
-def _bury(client: SyncPrefectClient, name: str) -> bool:
-    """Remove the claim of a dead holder; whether none is left, as far as is known."""
-    try:
-        answer = client.request("GET", "/variables/name/{name}", path_params={"name": name})
-        variable = answer.json()
-        date = answer.headers.get("Date")  # the server's own clock, unless something between leaves it out
-        now = parsedate_to_datetime(date) if date else datetime.now(UTC)
-        if (now - datetime.fromisoformat(variable["updated"])).total_seconds() <= LIFETIME:
-            return False
-        client.request("DELETE", "/variables/{id}", path_params={"id": variable["id"]})
-    except httpx.HTTPStatusError as error:
-        return error.response.status_code == httpx.codes.NOT_FOUND
-    return True
+def _value(holder: str, renewals: int) -> dict[str, str | int]:
+    return {"holder": holder, "renewals": renewals}

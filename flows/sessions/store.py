@@ -24,6 +24,7 @@ from ccs.flows.node.files import private_folder, whole
 from ccs.flows.node.locks import FileLock
 from ccs.flows.processes.survivors import marked
 from ccs.flows.server.claims import claim
+from ccs.flows.server.names import session_claim
 from ccs.flows.sessions.storage import Folder, Place, PlaceError, shared_place
 from ccs.flows.spec.names import slug
 
@@ -223,7 +224,7 @@ class SessionStore:
         if self._shared is None:
             return True
         try:
-            claimed = claim(f"ccs_session_{session_id.replace('-', '_')}", self._node, self._warn)
+            claimed = claim(session_claim(session_id), self._node, self._warn)
         except httpx.HTTPError as error:
             self._warn(f"the server does not say whether another node uses session {session_id}: {error}")
             return False

@@ -4,7 +4,6 @@ It loads no pydantic: the command line asks for names also where it needs no spe
 """
 
 import re
-from uuid import NAMESPACE_URL, uuid5
 
 NAME_RULE = "1 to 100 characters, no / % & < >, no leading - and no blanks at the ends"
 _NAME = re.compile(r"[^\s/%&<>-](?:[^/%&<>\x00-\x1f\x7f]{0,98}[^\s/%&<>\x00-\x1f\x7f])?")
@@ -38,12 +37,3 @@ def slug(name: str) -> str:
 def run_table_key(job: str) -> str:
     """The key of the table artifact that every run of the job leaves: one row a task."""
     return f"ccs-{slug(job)}"
-
-
-def limit_variable(profile: str | None, node: str) -> str:
-    """The server's variable that is there while a usage limit holds: that of a profile, or else of a node's login."""
-    if profile is not None:
-        return f"ccs_limit_{profile}"
-    # Profiles have no underscores. A name that cannot be part of one is told from its likes by a digest.
-    plain = re.fullmatch(r"[a-z0-9-]{1,100}", node)
-    return f"ccs_limit_node_{node if plain else f'{slug(node)[:100]}-{uuid5(NAMESPACE_URL, node).hex[:8]}'}"

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import httpx
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -16,6 +15,7 @@ from ccs.deployments.node.resumption import Resumption
 from ccs.flows.budgets.budget import Budget
 from ccs.flows.budgets.ledger import Ledger
 from ccs.flows.budgets.sums import Scope, Sums
+from ccs.flows.server.connection import connected
 from ccs.flows.spec.job import Job, WorkingDirectory
 from ccs.flows.spec.task import Task
 from tests.worlds.server import client
@@ -29,7 +29,7 @@ class Clock:
 
     now: datetime = NOON
 
-    def __call__(self, _: httpx.Response) -> datetime:
+    def __call__(self) -> datetime:
         return self.now
 
 
@@ -69,8 +69,8 @@ class World:
         """What changes the sums of a scope."""
 
         def change(step: Callable[[Sums], Sums]) -> Sums:
-            with get_client(sync_client=True) as client:
-                return Ledger(client, scope, self.clock).change(step)
+            with connected() as server:
+                return Ledger(server, scope, self.clock).change(step)
 
         return change
 

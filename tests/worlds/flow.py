@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
 from ccs.flows.job import job as flow
-from ccs.flows.spec.names import limit_variable
+from ccs.flows.server.names import limit_variable
 from tests.fakes.anthropic import FakeApi, marker
 from tests.worlds.node import ENDED, PATIENCE, until
 from tests.worlds.server import client

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from PIL import Image
-from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from ccs.cli.client import api
@@ -17,6 +16,7 @@ from ccs.cli.terminal import bars
 from ccs.flows.budgets.ledger import Ledger
 from ccs.flows.budgets.pause import pause
 from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, micro
+from ccs.flows.server.connection import connected
 from ccs.flows.spec.names import run_table_key
 from tests.worlds.cli import Cli
 
@@ -232,8 +232,8 @@ def spend(ccs: Cli, scope: Scope, usd: float) -> None:
     def step(sums: Sums) -> Sums:
         return sums if sums.spent[Period.DAY] else sums.hold("r", "a", 1).settle("r", "a", micro(usd))
 
-    with temporary_settings({PREFECT_API_URL: ccs.env["PREFECT_API_URL"]}), get_client(sync_client=True) as client:
-        Ledger(client, scope).change(step)
+    with temporary_settings({PREFECT_API_URL: ccs.env["PREFECT_API_URL"]}), connected() as server:
+        Ledger(server, scope).change(step)
 
 
 def test_explain_says_what_is_left_of_a_profile(ccs: Cli) -> None:
@@ -252,9 +252,9 @@ def test_explain_says_which_budget_paused_a_job_and_a_pause_by_hand_is_the_users
     job = f"job-{uuid4().hex[:12]}"
     identity = ccs.ok("jobs", "create", "--name", job, "--every", "1d").json["id"]
     why = UsedUp("job", job, Period.DAY, 5 * MICRO, micro(5.02), datetime(2026, 11, 22, tzinfo=UTC))
-    with temporary_settings({PREFECT_API_URL: ccs.env["PREFECT_API_URL"]}), get_client(sync_client=True) as client:
-        assert pause(client, identity, why)
-        assert not pause(client, identity, why)
+    with temporary_settings({PREFECT_API_URL: ccs.env["PREFECT_API_URL"]}), connected() as server:
+        assert pause(server, identity, why)
+        assert not pause(server, identity, why)
     paused = found(ccs, job)["paused"]
     assert paused["what"] == (
         f"the job is paused because the budget of $5 per day of job '{job}' is used up ($5.02 of $5.00, estimated), "

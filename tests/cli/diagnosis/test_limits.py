@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from ccs.flows.spec.names import limit_variable
+from ccs.flows.server.names import limit_variable
 from tests.worlds.cli import Cli
 from tests.worlds.runs import ended, live_node, newest, state, table
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ccs.flows.budgets.sums import PAUSED, Period, UsedUp, paused_name
+from ccs.flows.budgets.sums import Period, UsedUp
+from ccs.flows.server.names import PAUSED, paused_variable
 from tests.worlds.node import Node, World, kill, living, until
 
 COLD = f"{sys.executable} -m prefect.engine"
@@ -147,7 +148,7 @@ def test_a_node_resumes_a_job_whose_budget_is_there_again(world: World) -> None:
     job = world.api.post("/deployments/", json=body).json()["id"]
     yesterday = datetime.now(UTC) - timedelta(days=1)
     why = UsedUp("job", "poor", Period.DAY, 5_000_000, 5_020_000, yesterday)
-    record = {"name": paused_name(job), "value": why.dump(), "tags": [PAUSED]}
+    record = {"name": paused_variable(job), "value": why.dump(), "tags": [PAUSED]}
     assert world.api.post("/variables/", json=record).status_code == 201
     with world.node("generous"):
         until(lambda: not world.api.get(f"/deployments/{job}").json()["paused"], "the job goes on")

@@ -16,9 +16,10 @@ from uuid import uuid4
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from ccs.flows.limits import gate as limits
-from ccs.flows.limits.gate import PROBE_SECONDS, Closed, Due, Gate, Open, Pass, Probing
-from ccs.flows.spec.names import limit_variable
+from ccs.flows.limits.gate import PROBE_SECONDS, LimitGate
+from ccs.flows.limits.states import Closed, Due, Open, Pass, Probing
+from ccs.flows.server import clock as clocks
+from ccs.flows.server.names import limit_variable
 from tests.worlds.server import client
 
 LOG = logging.getLogger("test.limits")
@@ -60,9 +61,9 @@ def own_profile() -> str:
 
 
 @pytest.fixture
-def gate(clock: Clock, own_profile: str) -> Callable[[], Gate]:
+def gate(clock: Clock, own_profile: str) -> Callable[[], LimitGate]:
     """Gates of one profile, as the attempts of different runs hold them."""
-    return lambda: Gate(own_profile, "n1", LOG, clock=clock)
+    return lambda: LimitGate(own_profile, "n1", LOG, clock=clock)
 
 
 def all_at_once(acts: Sequence[Callable[[], T]]) -> list[T]:
@@ -77,12 +78,14 @@ def all_at_once(acts: Sequence[Callable[[], T]]) -> list[T]:
         return [f.result() for f in [threads.submit(contextvars.copy_context().run, run, act) for act in acts]]
 
 
-def test_without_a_limit_all_pass(gate: Callable[[], Gate]) -> None:
+def test_without_a_limit_all_pass(gate: Callable[[], LimitGate]) -> None:
     assert gate().look() == Open()
     assert gate().enter("a") == Pass(is_probe=False)
 
 
-def test_after_a_limit_nobody_passes_until_its_reset(gate: Callable[[], Gate], clock: Clock, own_profile: str) -> None:
+def test_after_a_limit_nobody_passes_until_its_reset(
+    gate: Callable[[], LimitGate], clock: Clock, own_profile: str
+) -> None:
     closed = gate().close(clock() + HOUR, "a")
     assert (closed.until, closed.seconds, closed.is_guess) == (clock() + HOUR, HOUR, False)
     assert re.fullmatch(
@@ -94,27 +97,29 @@ def test_after_a_limit_nobody_passes_until_its_reset(gate: Callable[[], Gate], c
     assert (found.until, found.seconds) == (closed.until, 1)
 
 
-def test_another_profile_is_not_concerned(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_another_profile_is_not_concerned(gate: Callable[[], LimitGate], clock: Clock) -> None:
     gate().close(clock() + HOUR, "a")
-    assert Gate(f"q-{uuid4().hex[:8]}", "n1", LOG, clock=clock).look() == Open()
+    assert LimitGate(f"q-{uuid4().hex[:8]}", "n1", LOG, clock=clock).look() == Open()
 
 
 def test_without_a_profile_it_is_the_login_of_the_node(clock: Clock) -> None:
     node = uuid4().hex[:8]
-    closed = Gate(None, node, LOG, clock=clock).close(clock() + HOUR, "a")
+    closed = LimitGate(None, node, LOG, clock=clock).close(clock() + HOUR, "a")
     assert f"the login of node '{node}'" in closed.message
-    assert isinstance(Gate(None, node, LOG, clock=clock).look(), Closed)
-    assert Gate(None, f"{node}-2", LOG, clock=clock).look() == Open()
+    assert isinstance(LimitGate(None, node, LOG, clock=clock).look(), Closed)
+    assert LimitGate(None, f"{node}-2", LOG, clock=clock).look() == Open()
 
 
-def test_runs_go_on_at_different_moments_of_the_minute_after_the_reset(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_runs_go_on_at_different_moments_of_the_minute_after_the_reset(
+    gate: Callable[[], LimitGate], clock: Clock
+) -> None:
     closed = gate().close(clock() + HOUR, "a")
     due = {closed.due().timestamp() - closed.until for _ in range(50)}
     assert len(due) == 50
     assert all(5 <= after <= 60 for after in due)
 
 
-def test_at_the_reset_exactly_one_of_many_probes(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_at_the_reset_exactly_one_of_many_probes(gate: Callable[[], LimitGate], clock: Clock) -> None:
     gates = [gate() for _ in range(8)]
     gates[0].close(clock() + HOUR, "a")
     clock.sleep(HOUR)
@@ -125,7 +130,7 @@ def test_at_the_reset_exactly_one_of_many_probes(gate: Callable[[], Gate], clock
     assert found.by == f"run {got.index(True)}"
 
 
-def test_a_dead_probe_is_replaced_by_exactly_one(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_a_dead_probe_is_replaced_by_exactly_one(gate: Callable[[], LimitGate], clock: Clock) -> None:
     gates = [gate() for _ in range(9)]
     gates[0].close(clock(), "a")
     assert gates[0].claim("dead")
@@ -136,7 +141,7 @@ def test_a_dead_probe_is_replaced_by_exactly_one(gate: Callable[[], Gate], clock
 
 
 def test_the_others_wait_for_the_answer_to_the_probe_and_go_on_in_time(
-    gate: Callable[[], Gate], clock: Clock, caplog: pytest.LogCaptureFixture
+    gate: Callable[[], LimitGate], clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, slept = gate(), list[float]()
     reset = first.close(clock() + HOUR, "a").until
@@ -158,7 +163,7 @@ def test_the_others_wait_for_the_answer_to_the_probe_and_go_on_in_time(
     assert first.enter("third") == Pass()
 
 
-def test_a_probe_that_meets_the_limit_again_closes_the_gate_anew(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_a_probe_that_meets_the_limit_again_closes_the_gate_anew(gate: Callable[[], LimitGate], clock: Clock) -> None:
     first = gate()
     first.close(clock() + HOUR, "a")
     clock.sleep(HOUR)
@@ -172,7 +177,7 @@ def test_a_probe_that_meets_the_limit_again_closes_the_gate_anew(gate: Callable[
     assert gate().enter("second") == Pass(is_probe=True)
 
 
-def test_a_dead_probe_is_waited_for_as_long_as_its_claim_lasts(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_a_dead_probe_is_waited_for_as_long_as_its_claim_lasts(gate: Callable[[], LimitGate], clock: Clock) -> None:
     gate().close(clock(), "a")
     assert gate().enter("dead", claim_seconds=30) == Pass(is_probe=True)
     began = clock()
@@ -180,14 +185,14 @@ def test_a_dead_probe_is_waited_for_as_long_as_its_claim_lasts(gate: Callable[[]
     assert 30 <= clock() - began < 40
 
 
-def test_a_probe_without_an_answer_leaves_it_to_the_next(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_a_probe_without_an_answer_leaves_it_to_the_next(gate: Callable[[], LimitGate], clock: Clock) -> None:
     first = gate()
     first.close(clock(), "a")
     assert first.enter("first") == Pass(is_probe=True)
     assert gate().enter("second", sleep=lambda _: first.leave()) == Pass(is_probe=True)
 
 
-def test_who_is_not_the_probe_opens_nothing(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_who_is_not_the_probe_opens_nothing(gate: Callable[[], LimitGate], clock: Clock) -> None:
     running = gate()
     assert running.enter("a") == Pass()
     gate().close(clock(), "b")
@@ -197,7 +202,7 @@ def test_who_is_not_the_probe_opens_nothing(gate: Callable[[], Gate], clock: Clo
 
 
 def test_an_answer_to_a_late_probe_does_not_open_a_gate_that_was_closed_since(
-    gate: Callable[[], Gate], clock: Clock
+    gate: Callable[[], LimitGate], clock: Clock
 ) -> None:
     late = gate()
     late.close(clock(), "a")
@@ -209,7 +214,7 @@ def test_an_answer_to_a_late_probe_does_not_open_a_gate_that_was_closed_since(
     assert gate().look() == Due()
 
 
-def test_a_claim_comes_to_nothing_when_the_gate_needs_none(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_a_claim_comes_to_nothing_when_the_gate_needs_none(gate: Callable[[], LimitGate], clock: Clock) -> None:
     assert not gate().claim("a")
     gate().close(clock() + HOUR, "a")
     assert not gate().claim("a")
@@ -217,7 +222,9 @@ def test_a_claim_comes_to_nothing_when_the_gate_needs_none(gate: Callable[[], Ga
     assert gate().claim("a")  # nothing was left
 
 
-def test_an_unknown_reset_is_waited_for_longer_with_every_repetition(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_an_unknown_reset_is_waited_for_longer_with_every_repetition(
+    gate: Callable[[], LimitGate], clock: Clock
+) -> None:
     waits = []
     for _ in range(5):
         probe = gate()
@@ -237,31 +244,31 @@ def test_an_unknown_reset_is_waited_for_longer_with_every_repetition(gate: Calla
     assert gate().close(None, "a").seconds == 300
 
 
-def test_many_who_meet_one_unknown_limit_count_as_one(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_many_who_meet_one_unknown_limit_count_as_one(gate: Callable[[], LimitGate], clock: Clock) -> None:
     closed = all_at_once([lambda: gate().close(None, "a")] * 6)
     assert {c.seconds for c in closed} == {300}
 
 
-def test_a_reset_that_is_told_counts_more_than_a_guess(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_a_reset_that_is_told_counts_more_than_a_guess(gate: Callable[[], LimitGate], clock: Clock) -> None:
     gate().close(None, "a")
     assert gate().close(clock() + 60, "b").seconds == 60
     assert gate().close(None, "c").seconds == 60
 
 
-def test_a_limit_of_one_model_holds_up_nobody_else(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_a_limit_of_one_model_holds_up_nobody_else(gate: Callable[[], LimitGate], clock: Clock) -> None:
     closed = gate().close(clock() + 100 * HOUR, "a", is_of_model=True)
     assert closed.seconds == 100 * HOUR
     assert "for the task's model until" in closed.message
     assert gate().look() == Open()
 
 
-def test_of_two_limits_the_later_reset_counts(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_of_two_limits_the_later_reset_counts(gate: Callable[[], LimitGate], clock: Clock) -> None:
     gate().close(clock() + 100 * HOUR, "a")
     assert gate().close(clock() + HOUR, "b").seconds == 100 * HOUR
 
 
 @pytest.mark.parametrize("reset", [0, -1, 1, math.nan, math.inf, -math.inf, 1e18, 1_790_000_000_000, 4e9])
-def test_a_reset_that_cannot_be_right_counts_as_unknown(gate: Callable[[], Gate], reset: float) -> None:
+def test_a_reset_that_cannot_be_right_counts_as_unknown(gate: Callable[[], LimitGate], reset: float) -> None:
     closed = gate().close(reset, "a")
     assert closed.is_guess
     assert closed.seconds == 300
@@ -269,7 +276,7 @@ def test_a_reset_that_cannot_be_right_counts_as_unknown(gate: Callable[[], Gate]
     assert closed.due()
 
 
-def test_a_limit_that_is_over_by_the_time_it_is_told_is_tried_soon(gate: Callable[[], Gate], clock: Clock) -> None:
+def test_a_limit_that_is_over_by_the_time_it_is_told_is_tried_soon(gate: Callable[[], LimitGate], clock: Clock) -> None:
     closed = gate().close(clock() - 3, "a")
     assert not closed.is_guess
     assert closed.due().timestamp() <= clock() + 60
@@ -280,7 +287,7 @@ def test_a_limit_that_is_over_by_the_time_it_is_told_is_tried_soon(gate: Callabl
 
 @pytest.mark.parametrize("value", ["junk", {"until": "tomorrow"}, [], None, {"until": True, "pause": []}])
 def test_a_variable_that_somebody_else_wrote_heals(
-    gate: Callable[[], Gate], own_profile: str, server_url: str, value: object
+    gate: Callable[[], LimitGate], own_profile: str, server_url: str, value: object
 ) -> None:
     with client(server_url) as api:
         for name in (limit_variable(own_profile, ""), f"ccs_probe_{own_profile}"):
@@ -292,7 +299,7 @@ def test_a_variable_that_somebody_else_wrote_heals(
 
 
 def test_a_server_that_is_away_holds_up_nobody(own_profile: str, caplog: pytest.LogCaptureFixture) -> None:
-    gate = Gate(own_profile, "n1", LOG)
+    gate = LimitGate(own_profile, "n1", LOG)
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert gate.enter("a") == Pass()
         assert "counts as open" in caplog.text
@@ -301,7 +308,7 @@ def test_a_server_that_is_away_holds_up_nobody(own_profile: str, caplog: pytest.
 
 
 def test_a_server_that_goes_away_from_under_a_probe_holds_up_nobody(
-    gate: Callable[[], Gate], clock: Clock, server_url: str
+    gate: Callable[[], LimitGate], clock: Clock, server_url: str
 ) -> None:
     probe = gate()
     probe.close(clock(), "a")
@@ -315,26 +322,10 @@ def test_a_server_that_goes_away_from_under_a_probe_holds_up_nobody(
 
 
 def test_the_clock_is_the_servers(own_profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow, right = Gate(own_profile, "n1", LOG), Gate(own_profile, "n2", LOG)
+    slow, right = LimitGate(own_profile, "n1", LOG), LimitGate(own_profile, "n2", LOG)
     right.close(time.time() + HOUR / 2, "a")
     behind = SimpleNamespace(time=lambda: time.time() - HOUR, sleep=time.sleep)
-    monkeypatch.setattr(limits, "time", behind)
+    monkeypatch.setattr(clocks, "time", behind)
     found = slow.look()
     assert isinstance(found, Closed)
     assert abs(found.seconds - HOUR / 2) < 60
-
-
-def test_each_profile_and_node_has_a_variable_of_its_own_and_the_server_takes_the_name() -> None:
-    given = [
-        ("a", ""),
-        ("node", ""),
-        ("node-a", ""),
-        (None, "a"),
-        (None, "a.b"),
-        (None, "a b"),
-        (None, "A B"),
-        (None, "节"),
-    ]
-    names = [limit_variable(profile, node) for profile, node in [*given, (None, "点"), (None, "x" * 500)]]
-    assert len(set(names)) == len(names)
-    assert all(re.fullmatch(r"ccs_limit_[a-z0-9_-]{1,200}", name) for name in names)

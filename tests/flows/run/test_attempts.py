@@ -10,7 +10,8 @@ import pytest
 
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
-from ccs.flows.limits.gate import Closed, Due, Gate, Open, Probing
+from ccs.flows.limits.gate import LimitGate
+from ccs.flows.limits.states import Closed, Due, Open, Probing
 from ccs.flows.run.run import Run
 from tests.fakes.anthropic import FakeApi
 from tests.worlds.claude import bundled_claude
@@ -233,7 +234,7 @@ def test_all_waits_for_a_limit_together_have_an_end(server: Server, subscription
     assert "s it has waited already, that is longer than its max_limit_wait of 7200 s" in row["detail"]
 
 
-def limit_over(gate: Gate) -> None:
+def limit_over(gate: LimitGate) -> None:
     """A limit of the profile was met that is over, and nobody has tried yet."""
     gate.close(time.time() - 10, "an earlier run")
     assert gate.look() == Due()
@@ -242,16 +243,16 @@ def limit_over(gate: Gate) -> None:
 def test_the_gate_is_closed_before_the_probe_that_met_the_limit_lets_go_of_it(
     server: Server, subscription: str, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit_over(Gate(subscription, "", LOG))
+    limit_over(LimitGate(subscription, "", LOG))
     seen: list[object] = []
-    release = Gate.release
+    release = LimitGate.release
 
-    def watched(gate: Gate) -> None:
+    def watched(gate: LimitGate) -> None:
         if gate._claim:
             seen.append(gate.look())  # what others find as soon as the claim is gone
         release(gate)
 
-    monkeypatch.setattr(Gate, "release", watched)
+    monkeypatch.setattr(LimitGate, "release", watched)
     waits(server, subscription, repository, task("a", limited(), {"text": "done"}))
     assert [type(found) for found in seen] == [Closed]
 
@@ -259,25 +260,25 @@ def test_the_gate_is_closed_before_the_probe_that_met_the_limit_lets_go_of_it(
 def test_who_is_stopped_behind_a_probe_ends_at_once_and_asks_no_more(
     server: Server, subscription: str, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    probe = Gate(subscription, "", LOG)
+    probe = LimitGate(subscription, "", LOG)
     limit_over(probe)
     assert probe.claim("an earlier run", 3600)
     runs: list[Run] = []
     looks = 0
-    enter, look = Run.__enter__, Gate.look
+    enter, look = Run.__enter__, LimitGate.look
 
     def entered(run: Run) -> Run:
         runs.append(run)
         return enter(run)
 
-    def stopped_by_the_first(gate: Gate) -> Open | Closed | Due | Probing:
+    def stopped_by_the_first(gate: LimitGate) -> Open | Closed | Due | Probing:
         nonlocal looks
         found, looks = look(gate), looks + 1
         runs[0].stop.request("cancelled")
         return found
 
     monkeypatch.setattr(Run, "__enter__", entered)
-    monkeypatch.setattr(Gate, "look", stopped_by_the_first)
+    monkeypatch.setattr(LimitGate, "look", stopped_by_the_first)
     (row,) = server.rows(run(subscription, repository, task("a", {"text": "no"})))
     assert (row["verdict"], row["attempts"], looks) == ("cancelled", 0, 1)
 

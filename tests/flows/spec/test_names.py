@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from ccs.flows.budgets.sums import Scope
-from ccs.flows.spec.names import MAX_PROFILE_NAME, check_profile_name, limit_variable, slug
+from ccs.flows.server.names import limit_variable
+from ccs.flows.spec.names import MAX_PROFILE_NAME, check_profile_name, slug
 from tests.worlds.cli import Cli
 
 LONGEST = f"p{uuid4().hex}".ljust(MAX_PROFILE_NAME, "x")
