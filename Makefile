@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECURITY := .venv-security
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+FAST := -m "not (server or node or claude)"
 SOURCES := $(shell find blocks cli deployments flows -name '*.py' -o -name '*.json' -o -name py.typed | sort)
 
 help:  ## show this help
@@ -16,6 +17,9 @@ demo: install  ## run a job of three tasks end to end, in a folder of its own
 
 test: install  ## run the whole test suite
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-fast: install  ## run the tests that start no server, node or claude
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(FAST)
 
 check: lint typecheck test  ## formatting, lint, types, and the whole test suite
 
@@ -88,5 +92,5 @@ $(VENV)/linked: $(VENV)/packages pyproject.toml $(if $(filter-out $(SOURCES),$(f
 	@echo '$(SOURCES)' > $(VENV)/sources
 	@touch $@
 
-.PHONY: help install demo test check format lint typecheck security security-bandit security-pip-audit security-gitleaks \
+.PHONY: help install demo test test-fast check format lint typecheck security security-bandit security-pip-audit security-gitleaks \
 	pipeline run bench chaos build lock clean relink

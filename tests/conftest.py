@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.worlds.fixtures"]
+pytest_plugins = ["tests.worlds.fixtures", "tests.worlds.parts"]
 HOME = Path(tempfile.mkdtemp(prefix="ccs-tests-"))
 
 

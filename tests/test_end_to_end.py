@@ -18,6 +18,8 @@ from tests.fakes.anthropic import FakeApi, marker
 from tests.worlds.claude import bundled_claude, processes_with
 from tests.worlds.flow import limited
 
+pytestmark = [pytest.mark.server, pytest.mark.node, pytest.mark.claude]
+
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent
 KEY = "sk-ant-api03-EndToEnd9Kd8Xw2Pm5Ra7Lt4Vb6Qc1"

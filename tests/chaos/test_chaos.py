@@ -9,6 +9,8 @@ import pytest
 
 from tests.chaos.world import COUNTS, World
 
+pytestmark = [pytest.mark.server, pytest.mark.node, pytest.mark.claude]
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:

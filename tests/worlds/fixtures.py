@@ -49,11 +49,11 @@ def ccs(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> "Cli":
 
 
 @pytest.fixture(scope="module")
-def fake_api() -> Iterator["FakeApi"]:
-    """The scripted Anthropic API of a module of tests."""
+def fake_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator["FakeApi"]:
+    """The scripted Anthropic API of a module of tests, which keeps what it was asked."""
     from tests.fakes.anthropic import FakeApi
 
-    with FakeApi() as fake:
+    with FakeApi(dump=tmp_path_factory.mktemp("requests")) as fake:
         yield fake
 
 
@@ -63,6 +63,14 @@ def claude(tmp_path: Path, fake_api: "FakeApi") -> "Bench":
     from tests.worlds.claude import Bench
 
     return Bench(tmp_path, fake_api.url)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> "Bench":
+    """The same for stubs of claude: the address of its API is one at which nobody answers."""
+    from tests.worlds.claude import Bench, stub
+
+    return Bench(tmp_path, "http://127.0.0.1:1", stub(tmp_path, ""))
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def state(ccs: Cli, name: str) -> Process:
     return Process.load(Path(ccs.env["CCS_HOME"]) / name)
 
 
+@pytest.mark.node
 def test_up_starts_everything_twice_is_once_and_down_leaves_nothing(cli: Cli) -> None:
     port = str(free_port())
     first = cli.process("up", "-d", "--port", port, "--name", "here", "--limit", "2", timeout=300)
@@ -62,6 +63,7 @@ def test_up_starts_everything_twice_is_once_and_down_leaves_nothing(cli: Cli) ->
     assert f"http://127.0.0.1:{port}" in again.err
 
 
+@pytest.mark.node
 def test_in_the_foreground_an_interrupt_brings_everything_down(cli: Cli) -> None:
     child = cli.start("up", "--port", str(free_port()), "--name", "fore")
     assert child.stderr
@@ -81,6 +83,7 @@ def test_in_the_foreground_an_interrupt_brings_everything_down(cli: Cli) -> None
     assert not node.alive
 
 
+@pytest.mark.node
 def test_where_a_server_is_configured_only_a_node_is_started(cli: Cli, server_url: str) -> None:
     up = cli.process("up", "-d", "--name", "guest", PREFECT_API_URL=server_url, timeout=300)
     assert up.code == 0, up
@@ -92,23 +95,27 @@ def test_where_a_server_is_configured_only_a_node_is_started(cli: Cli, server_ur
     assert cli.process("down", PREFECT_API_URL=server_url).code == 0
 
 
+@pytest.mark.node
 @pytest.mark.parametrize("name", ["a/b", "50%", "x" * 300, " "])
 def test_a_name_that_no_node_can_have_is_refused(cli: Cli, server_url: str, name: str) -> None:
     said = cli.process("up", "-d", "--name", name, PREFECT_API_URL=server_url)
     assert (said.code, "is not a name for a node" in said.err) == (1, True), said
 
 
+@pytest.mark.node
 def test_a_home_that_cannot_be_used_is_one_sentence(cli: Cli) -> None:
     said = cli.process("up", "-d", CCS_HOME="/dev/null")
     assert (said.code, "/dev/null cannot be used" in said.err) == (1, True), said
 
 
+@pytest.mark.node
 def test_a_configured_server_that_is_down_is_not_replaced(cli: Cli) -> None:
     said = cli.process("up", "-d", PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
     assert said.code == 3
     assert not state(cli, "server.json").alive
 
 
+@pytest.mark.node
 def test_a_claude_that_is_no_program_is_refused(cli: Cli, server_url: str, tmp_path: Path) -> None:
     (tmp_path / "claude").write_text("no program")
     said = cli.process("up", "-d", "--claude", str(tmp_path / "claude"), PREFECT_API_URL=server_url)

@@ -33,6 +33,8 @@ from tests.worlds.flow import (
 from tests.worlds.git import git
 from tests.worlds.node import Node, World, until
 
+pytestmark = [pytest.mark.node, pytest.mark.claude]
+
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 KEPT = ("verdict", "session_id", "commit", "output", "transcript")
 

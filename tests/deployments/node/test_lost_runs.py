@@ -13,6 +13,8 @@ from ccs.cli.client.settings import Settings
 from tests.worlds.node import World, until
 from tests.worlds.server import running_server
 
+pytestmark = [pytest.mark.server, pytest.mark.node]
+
 SILENCE = 10
 """Seconds without a word; a run speaks up when it starts and not again before 30 s are over."""
 

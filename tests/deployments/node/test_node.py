@@ -14,6 +14,8 @@ from ccs.flows.budgets.sums import Period, UsedUp
 from ccs.flows.server.names import PAUSED, paused_variable
 from tests.worlds.node import Node, World, kill, living, until
 
+pytestmark = pytest.mark.node
+
 COLD = f"{sys.executable} -m prefect.engine"
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.worlds.node import World, kill, living, until
 from tests.worlds.server import free_port, start_server, stop_server
 
+pytestmark = [pytest.mark.server, pytest.mark.node]
+
 
 @pytest.fixture
 def world(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:

@@ -101,16 +101,16 @@ def test_an_output_with_a_secret_and_what_databases_refuse_is_cleaned(claude: Be
     assert not {"\0", "\ud800"} & set(report.output["t"])
 
 
-def test_an_output_that_nests_without_end_is_no_output(claude: Bench) -> None:
+def test_an_output_that_nests_without_end_is_no_output(bench: Bench) -> None:
     head = json.dumps({**RESULT, "structured_output": {"t": 1}}).replace("1}}", "[" * 300 + "]" * 300 + "}}")
-    claude.executable = stub(claude.folder, printing([INIT, SAID], f"print({head!r})"))
-    report = claude.run("tell", output_schema=TEXT)
+    bench.executable = stub(bench.folder, printing([INIT, SAID], f"print({head!r})"))
+    report = bench.run("tell", output_schema=TEXT)
     assert (report.verdict.reason, report.output) == (Reason.SCHEMA, None)
 
 
-def test_an_output_that_nobody_asked_for_is_left_out(claude: Bench) -> None:
-    claude.executable = stub(claude.folder, printing([INIT, SAID, {**RESULT, "structured_output": {"t": 1}}]))
-    assert claude.run("tell").output is None
+def test_an_output_that_nobody_asked_for_is_left_out(bench: Bench) -> None:
+    bench.executable = stub(bench.folder, printing([INIT, SAID, {**RESULT, "structured_output": {"t": 1}}]))
+    assert bench.run("tell").output is None
 
 
 def test_levels_are_counted() -> None:

@@ -21,11 +21,6 @@ SLEEP = "time.sleep(300)"
 IGNORE_TERM = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path, "http://127.0.0.1:1")
-
-
 @pytest.mark.parametrize(
     ("script", "reason", "words"),
     [

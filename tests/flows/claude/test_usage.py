@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,17 +21,6 @@ from tests.worlds.claude import INIT, RESULT, SAID, Bench, line, printing, proce
 ECHO: dict[str, Any] = {"tool": "Bash", "input": {"command": "echo hi"}}
 
 
-@pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with FakeApi() as fake:
-        yield fake
-
-
-@pytest.fixture
-def bench(tmp_path: Path, api: FakeApi) -> Bench:
-    return Bench(tmp_path, api.url)
-
-
 def say(text: str) -> str:
     """A prompt with an answer of its own; without one, the fake API would play what an earlier prompt asks for."""
     return f"say {text} {marker({'text': text})}"
@@ -43,45 +31,46 @@ def spent(report: Report) -> tuple[int, int]:
     return report.usage.input_tokens, report.usage.output_tokens
 
 
-def test_a_resumed_session_and_every_fork_count_what_they_spent_themselves(bench: Bench) -> None:
-    first = bench.run("one " + marker(ECHO, ECHO, {"text": "done"}))
+def test_a_resumed_session_and_every_fork_count_what_they_spent_themselves(claude: Bench) -> None:
+    first = claude.run("one " + marker(ECHO, ECHO, {"text": "done"}))
     assert spent(first) == (300, 60)
     reply = first.usage.cost_usd / 3
-    second = bench.run(say("two"), resume=first.session_id, session_id=first.session_id)
-    third = bench.run(say("three"), resume=first.session_id, fork=True)
-    fourth = bench.run(say("four"), resume=third.session_id, fork=True)
-    fifth = bench.run(say("five"), resume=fourth.session_id, session_id=fourth.session_id)
+    second = claude.run(say("two"), resume=first.session_id, session_id=first.session_id)
+    third = claude.run(say("three"), resume=first.session_id, fork=True)
+    fourth = claude.run(say("four"), resume=third.session_id, fork=True)
+    fifth = claude.run(say("five"), resume=fourth.session_id, session_id=fourth.session_id)
     for report in (second, third, fourth, fifth):
         assert report.verdict.ok
         assert (spent(report), report.usage.is_partial) == ((100, 20), False)
         assert report.usage.cost_usd == pytest.approx(reply)
-    last = [event for event in bench.events if isinstance(event, Finished)][-1]
+    last = [event for event in claude.events if isinstance(event, Finished)][-1]
     assert last.cost_usd == pytest.approx(reply)
 
 
-def test_sub_agents_are_counted(bench: Bench) -> None:
-    first = bench.run("one")
+def test_sub_agents_are_counted(claude: Bench) -> None:
+    first = claude.run("one")
     inner = {"description": "d", "prompt": "go " + marker(ECHO, {"text": "x"}), "subagent_type": "general-purpose"}
     prompt = "two " + marker({"tool": "Agent", "input": inner}, {"text": "done"})
-    report = bench.run(prompt, resume=first.session_id, session_id=first.session_id)
+    report = claude.run(prompt, resume=first.session_id, session_id=first.session_id)
     assert (report.verdict.ok, spent(report)) == (True, (400, 80))
 
 
-def test_what_a_killed_turn_spent_is_not_counted_again_by_the_next(bench: Bench, api: FakeApi) -> None:
-    first = bench.run_until("one " + marker(ECHO, ECHO, {"hang": "before"}), 3, api.requests)
+def test_what_a_killed_turn_spent_is_not_counted_again_by_the_next(claude: Bench, fake_api: FakeApi) -> None:
+    asked = len(fake_api.requests) + 3
+    first = claude.run_until("one " + marker(ECHO, ECHO, {"hang": "before"}), asked, fake_api.requests)
     assert first.verdict.reason is Reason.TIMEOUT
     assert (spent(first), first.usage.is_partial) == ((200, 40), True)
     assert first.unseen_usd == pytest.approx(first.usage.cost_usd / 2)  # for the reply that was under way
-    second = bench.run(say("two"), resume=first.session_id, session_id=first.session_id)
+    second = claude.run(say("two"), resume=first.session_id, session_id=first.session_id)
     assert (second.verdict.ok, spent(second), second.usage.is_partial) == (True, (100, 20), False)
     assert second.usage.cost_usd == pytest.approx(first.usage.cost_usd / 2)
 
 
-def test_what_a_killed_turn_spent_is_known_also_in_a_session_that_goes_on(bench: Bench, api: FakeApi) -> None:
+def test_what_a_killed_turn_spent_is_known_also_in_a_session_that_goes_on(claude: Bench, fake_api: FakeApi) -> None:
     def killed(prompt: str, *steps: dict[str, Any], **fields: Any) -> Report:
-        asked = len(api.requests) + len(steps) + 1
-        return bench.run_until(
-            f"{prompt} {marker(*steps, {'hang': 'before', 'id': prompt})}", asked, api.requests, **fields
+        asked = len(fake_api.requests) + len(steps) + 1
+        return claude.run_until(
+            f"{prompt} {marker(*steps, {'hang': 'before', 'id': prompt})}", asked, fake_api.requests, **fields
         )
 
     first = killed("one", ECHO, ECHO)
@@ -89,8 +78,8 @@ def test_what_a_killed_turn_spent_is_known_also_in_a_session_that_goes_on(bench:
     assert reply > 0
     second = killed("two", ECHO, resume=first.session_id, session_id=first.session_id)
     third = killed("three", ECHO, ECHO, ECHO, resume=first.session_id, fork=True)
-    copy = bench.folder / f"{third.session_id}.jsonl"
-    kept = session_file(third.session_id, bench.environment())
+    copy = claude.folder / f"{third.session_id}.jsonl"
+    kept = session_file(third.session_id, claude.environment())
     assert kept
     copy.write_bytes(kept.read_bytes())
     fourth = killed("four", ECHO, ECHO, resume=str(copy), fork=True)
@@ -101,7 +90,7 @@ def test_what_a_killed_turn_spent_is_known_also_in_a_session_that_goes_on(bench:
     assert (fifth.usage.is_partial, fifth.unseen_usd) == (True, REPLY_USD)
 
 
-def test_of_a_turn_that_was_cut_off_only_the_replies_are_known(bench: Bench) -> None:
+def test_of_a_turn_that_was_cut_off_only_the_replies_are_known(claude: Bench) -> None:
     def kill(event: Event) -> None:
         if isinstance(event, ToolCall) and "second" in event.summary:
             for pid in processes_with(f"--session-id={session}"):
@@ -110,14 +99,14 @@ def test_of_a_turn_that_was_cut_off_only_the_replies_are_known(bench: Bench) -> 
 
     session = str(uuid4())
     second = {"tool": "Bash", "input": {"command": "echo second"}}
-    report = bench.run("one " + marker(ECHO, second, {"hang": "before"}), session_id=session, on_event=kill)
+    report = claude.run("one " + marker(ECHO, second, {"hang": "before"}), session_id=session, on_event=kill)
     assert (report.verdict.reason, report.usage.is_partial) == (Reason.KILLED, True)
     assert (report.usage.cost_usd, report.unseen_usd) == (0, 3 * REPLY_USD)
 
 
-def test_a_budget_is_for_this_process_and_so_is_the_cost_in_the_verdict(bench: Bench) -> None:
-    first = bench.run("one " + marker(*[ECHO] * 9, {"text": "done"}))
-    report = bench.run(
+def test_a_budget_is_for_this_process_and_so_is_the_cost_in_the_verdict(claude: Bench) -> None:
+    first = claude.run("one " + marker(*[ECHO] * 9, {"text": "done"}))
+    report = claude.run(
         "two " + marker({**ECHO, "times": -1}), resume=first.session_id, session_id=first.session_id, budget_usd=0.0005
     )
     assert (report.verdict.reason, spent(report)) == (Reason.BUDGET, (200, 40))
@@ -125,10 +114,10 @@ def test_a_budget_is_for_this_process_and_so_is_the_cost_in_the_verdict(bench: B
     assert report.usage.cost_usd < first.usage.cost_usd
 
 
-def test_a_failed_request_costs_nothing_though_the_session_did(bench: Bench) -> None:
-    first = bench.run("one")
+def test_a_failed_request_costs_nothing_though_the_session_did(claude: Bench) -> None:
+    first = claude.run("one")
     failing = "two " + marker({"status": 500, "times": -1})
-    report = bench.run(failing, resume=first.session_id, session_id=first.session_id)
+    report = claude.run(failing, resume=first.session_id, session_id=first.session_id)
     assert (report.verdict.reason, report.usage) == (Reason.API_ERROR, Usage())
 
 

@@ -282,6 +282,7 @@ def test_the_words_for_a_fix_round(shop: Workshop) -> None:
     assert "its time was over" in fix_prompt("make test", shop.run("sleep 60", timeout=0.1))
 
 
+@pytest.mark.claude
 def test_output_cannot_make_claude_read_a_file(tmp_path: Path, shop: Workshop) -> None:
     """The same output as it is does, which shows that the test would notice."""
     (tmp_path / "secret.txt").write_text("THE-TEXT-OF-THE-FILE")

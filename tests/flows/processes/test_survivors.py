@@ -192,19 +192,19 @@ def test_an_exception_out_of_a_signal_handler_kills_the_tree_first(claude: Bench
     assert processes_with(seconds) == set()
 
 
-def test_a_child_that_forks_faster_than_it_is_killed_is_killed(claude: Bench, seconds: str) -> None:
+def test_a_child_that_forks_faster_than_it_is_killed_is_killed(bench: Bench, seconds: str) -> None:
     flee = f"import os, time\nwhile time.time() < {time.time() + 3}:\n  time.sleep(.002)\n  if os.fork(): os._exit(0)\n"
     flee += f"os.execlp('sleep', 'sleep', '{seconds}')\n"
     leave = f"import subprocess; subprocess.Popen([sys.executable, '-c', {flee!r}], start_new_session=True)"
-    claude.executable = stub(claude.folder, printing([INIT, SAID, RESULT], leave))
-    report = claude.run("hi")
+    bench.executable = stub(bench.folder, printing([INIT, SAID, RESULT], leave))
+    report = bench.run("hi")
     assert report.verdict.ok
     assert report.survivors_killed >= 1
     time.sleep(0.1)
     assert processes_with(seconds) == set()
 
 
-def test_helpers_that_leave_by_themselves_are_not_counted(claude: Bench) -> None:
+def test_helpers_that_leave_by_themselves_are_not_counted(bench: Bench) -> None:
     leave = "if os.fork() == 0: time.sleep(0.02); os._exit(0)"
-    claude.executable = stub(claude.folder, printing([INIT, SAID, RESULT], leave))
-    assert any(claude.run("hi").survivors_killed == 0 for _ in range(20))  # a busy machine may keep one from leaving
+    bench.executable = stub(bench.folder, printing([INIT, SAID, RESULT], leave))
+    assert any(bench.run("hi").survivors_killed == 0 for _ in range(20))  # a busy machine may keep one from leaving

@@ -18,6 +18,8 @@ from prefect.states import Cancelled
 from ccs.flows.run.suspension import suspend
 from tests.worlds.node import Node, World, until
 
+pytestmark = pytest.mark.node
+
 MESSAGE = "usage limit of profile 'x' until then"
 FLOW = f"""
 

@@ -23,6 +23,8 @@ from tests.fakes.anthropic import FakeApi
 from tests.fakes.s3 import running_s3
 from tests.worlds.claude import Bench, bundled_claude
 
+pytestmark = pytest.mark.claude
+
 JOB, TASK = "night/../watch 🦉", "0b7f2c1e-0000-4000-8000-000000000001"
 
 SECRET = "sk-ant-api03-Session4Wq8Zt1Yb"

@@ -48,12 +48,14 @@ def takes(folder: Path, api: FakeApi, schema: dict[str, Any]) -> bool:
     return b'"subtype":"init"' in done.stdout
 
 
+@pytest.mark.claude
 @pytest.mark.parametrize("schema", GOOD, ids=json.dumps)
 def test_what_claude_takes_is_fine(schema: dict[str, Any], tmp_path: Path, fake_api: FakeApi) -> None:
     assert problem(schema) == ""
     assert takes(tmp_path, fake_api, schema)
 
 
+@pytest.mark.claude
 @pytest.mark.parametrize(("schema", "said"), BAD)
 def test_what_claude_refuses_is_told_before(
     schema: dict[str, Any], said: str, tmp_path: Path, fake_api: FakeApi
