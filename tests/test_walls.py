@@ -56,7 +56,7 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     "flows.server": ("ccs.flows.server", "ccs.flows.spec.names"),
     "flows.git": ("ccs.flows.git", "ccs.flows.node", "ccs.flows.spec.names"),
     "flows.claude": ("ccs.flows.claude", "ccs.flows.node", "ccs.flows.processes", "ccs.flows.spec"),
-    "flows.processes": ("ccs.flows.processes", "ccs.flows.claude.stream", "ccs.flows.node", "ccs.blocks"),
+    "flows.processes": ("ccs.flows.processes", "ccs.flows.node", "ccs.blocks"),
 }
 SILENT = ("cli.client", "cli.diagnosis", "cli.legacy")
 """What a web page or another program stands on as well as the terminal: it returns values and writes nothing."""

@@ -1,11 +1,9 @@
 """One attempt: runs `claude` on a request, watches its clocks, and reports."""
 
-import os
-import selectors
-import time
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import IO, Any
 
 from ccs.flows.claude.argv import build_argv
 from ccs.flows.claude.clocks import Clocks
@@ -18,10 +16,11 @@ from ccs.flows.claude.output import OUTPUT, cleaned, nests_too_deep
 from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request, obstacle, prompt_bytes
 from ccs.flows.claude.session import Account
-from ccs.flows.claude.story import Story, Stream
+from ccs.flows.claude.story import Story
 from ccs.flows.claude.stream import Record
 from ccs.flows.claude.usage import Usage
-from ccs.flows.processes.process import GRACE, Ended, GuardedProcess, SpawnError
+from ccs.flows.processes.process import Ended, GuardedProcess, SpawnError
+from ccs.flows.processes.pump import Stream, pump
 from ccs.flows.processes.stop import Stop
 from ccs.flows.spec.verdict import Reason, Verdict
 
@@ -35,9 +34,6 @@ REPLY_USD = 1.0
 """What a reply counts of which nobody knows the cost; most cost some cents, few of long sessions or texts more."""
 
 _OF_A_MODEL = "seven_day_"  # begins the names of the windows that one model has, such as seven_day_opus
-_CHUNK = 1 << 20
-_TICK = 1.0  # seconds between looks at the clock; an exception raised from another thread needs some, too
-_GUARD_PATIENCE = GRACE + 20.0
 
 
 def run_attempt(
@@ -63,7 +59,6 @@ class _Attempt:
         self.executable, self.request, self.story, self.stop = executable, request, story, stop
         self.clocks = Clocks(request, linger)
         self.halt: Halt | None = None
-        self.halted_at = 0.0
         self.halted_tool: str | None = None
         self.account = Account()
 
@@ -76,14 +71,11 @@ class _Attempt:
             return self.report(Verdict(reason, "stopped before claude was started"), None)
         self.account = Account.opened(self.request)
         try:
-            with GuardedProcess(
-                build_argv(self.executable, self.request),
-                prompt=prompt_bytes(self.request),
-                cwd=self.request.cwd,
-                environment=self.request.environment,
-                session_id=self.request.session_id,
-            ) as process:
-                ended = self.watch(process)
+            with _stored(prompt_bytes(self.request)) as prompt, self.started(prompt) as process:
+                try:
+                    ended = pump(process, self, self.stop)
+                finally:
+                    self.story.flush()
         except SpawnError as error:
             return self.report(Verdict(Reason.SPAWN, str(error)), None)
         finally:
@@ -91,67 +83,38 @@ class _Attempt:
         ending = Ending(ended.returncode, self.halt, self.halted_tool, self.story.last_stderr)
         return self.report(judge(self.story.facts, ending, self.request), ended)
 
-    def watch(self, process: GuardedProcess) -> Ended:
-        """Read until the process has ended; an exception ends it first."""
-        woken, waker = os.pipe()
-        os.set_blocking(waker, False)
-        try:
-            with selectors.DefaultSelector() as selector, self.stop.waking(lambda: _ring(waker)):
-                selector.register(process.control, selectors.EVENT_READ, "control")
-                selector.register(process.stdout, selectors.EVENT_READ, "stdout")
-                selector.register(process.stderr, selectors.EVENT_READ, "stderr")
-                selector.register(woken, selectors.EVENT_READ, "woken")
-                try:
-                    return self.pump(process, selector)
-                except SpawnError:
-                    raise
-                except BaseException:  # also of a signal handler: whatever it is, it must not leave processes
-                    self.story.on_event = None
-                    self.bring_down(process, "cancelled")
-                    self.pump(process, selector)
-                    raise
-        finally:
-            os.close(woken)
-            os.close(waker)
+    def started(self, prompt: IO[bytes]) -> GuardedProcess:
+        return GuardedProcess(
+            build_argv(self.executable, self.request),
+            name="claude",
+            stdin=prompt,
+            cwd=self.request.cwd,
+            environment=self.request.environment,
+            mark=self.request.session_id,
+        )
 
-    def pump(self, process: GuardedProcess, selector: selectors.BaseSelector) -> Ended:
-        while process.ended is None:
-            for key, _ in selector.select(_TICK if self.halt else self.clocks.left(_TICK)):
-                if key.data == "control":
-                    process.listen()
-                elif key.data == "woken":
-                    os.read(key.fd, 64)
-                elif self.read(key.data, key.fd) == 0:
-                    selector.unregister(key.fd)
-            self.look_at_clocks(process)
-        for key in list(selector.get_map().values()):
-            while key.data in ("stdout", "stderr") and self.read(key.data, key.fd):
-                pass
-        self.story.flush()
-        return process.ended
-
-    def read(self, name: Stream, descriptor: int) -> int | None:
-        """Take in what a pipe holds; how many bytes that were, 0 at its end, None if there is nothing now."""
-        try:
-            data = os.read(descriptor, _CHUNK)
-        except BlockingIOError:
-            return None
-        self.story.push(name, data)
-        if name == "stdout" and data and not self.story.facts.unanswered:
+    def take(self, stream: Stream, data: bytes) -> None:
+        """As a listener of the pump: take in what claude wrote."""
+        self.story.push(stream, data)
+        if stream == "stdout" and not self.story.facts.unanswered:
             self.clocks.heard()  # each try on a silent API takes minutes, and ends with a line that is no sign of life
-        return len(data)
 
-    def look_at_clocks(self, process: GuardedProcess) -> None:
+    def is_over(self) -> bool:
+        """As a listener of the pump: whether claude is to be stopped now."""
         self.clocks.note(finished=self.story.facts.finished)
-        if process.ended is not None:
-            return
-        if self.halt:
-            if time.monotonic() - self.halted_at > _GUARD_PATIENCE:
-                process.abandon()
-            return
         due = self.stop.reason or self.futility() or self.clocks.due()
         if due:
-            self.bring_down(process, due)
+            self.bring_down(due)
+        return bool(due)
+
+    def left(self) -> float:
+        """As a listener of the pump: seconds until a clock is due."""
+        return self.clocks.left()
+
+    def interrupted(self) -> None:
+        """As a listener of the pump: an exception came in from outside."""
+        self.story.on_event = None
+        self.bring_down("cancelled")
 
     def futility(self) -> Halt | None:
         """Why nothing will come of this attempt, or None."""
@@ -159,11 +122,10 @@ class _Attempt:
             return "unknown_command"
         return "auth" if self.story.facts.refused_logins >= MAX_REFUSED_LOGINS else None
 
-    def bring_down(self, process: GuardedProcess, halt: Halt) -> None:
+    def bring_down(self, halt: Halt) -> None:
         if halt not in ("cancelled", "unknown_command") and self.clocks.finished:
             halt = "lingering"
-        self.halt, self.halted_at, self.halted_tool = halt, time.monotonic(), self.story.facts.running_tool
-        process.stop()
+        self.halt, self.halted_tool = halt, self.story.facts.running_tool
 
     def report(self, verdict: Verdict, ended: Ended | None) -> Report:
         story, facts, clean = self.story, self.story.facts, self.story.clean
@@ -228,8 +190,15 @@ class _Attempt:
             yield f"{len(self.story.facts.denials)} tool calls were not permitted"
 
 
-def _ring(waker: int) -> None:
+def _stored(prompt: bytes) -> IO[bytes]:
+    """An open file without a name: unlike a pipe, it takes any size at once, and never runs dry."""
+    file = None
     try:
-        os.write(waker, b"!")
-    except BlockingIOError:
-        return  # it rings already
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+        file.write(prompt)
+        file.seek(0)
+    except OSError as error:
+        if file:
+            file.close()
+        raise SpawnError(f"the prompt could not be stored in {tempfile.gettempdir()}: {error.strerror}") from error
+    return file

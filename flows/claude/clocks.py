@@ -39,9 +39,9 @@ class Clocks:
         deadline, halt = self._next()
         return halt if time.monotonic() >= deadline else None
 
-    def left(self, at_most: float) -> float:
+    def left(self) -> float:
         """Seconds until something is due."""
-        return max(0.0, min(at_most, self._next()[0] - time.monotonic()))
+        return max(0.0, self._next()[0] - time.monotonic())
 
     def _next(self) -> tuple[float, Halt]:
         request = self._request

@@ -2,8 +2,8 @@
 
 from ccs.flows.claude.events import one_line
 from ccs.flows.claude.facts import Facts
-from ccs.flows.claude.narration import at
 from ccs.flows.claude.stream import Record
+from ccs.flows.node.moments import at
 from ccs.flows.spec.verdict import Reason, Verdict
 
 ADVICE = "put a valid key or token into the task's profile, or log in with claude as the node's user"

@@ -1,7 +1,5 @@
 """The story of an attempt: one readable log line for an event."""
 
-from datetime import UTC, datetime
-
 from ccs.flows.claude.events import (
     Answered,
     ApiRetry,
@@ -17,6 +15,7 @@ from ccs.flows.claude.events import (
     ToolResult,
     one_line,
 )
+from ccs.flows.node.moments import at
 
 MAX_TEXT = 8000
 """Characters of a text that go into a log line."""
@@ -67,14 +66,6 @@ def _rate_limit(event: RateLimit) -> str | None:
     window = event.window.replace("_", " ") or "usage"
     reset = f", which resets at {at(event.resets_at)}" if event.resets_at else ""
     return f"{'over' if event.status == 'rejected' else 'close to'} the {window} limit{reset}"
-
-
-def at(seconds: int) -> str:
-    """A point in time, given in seconds since 1970, for people."""
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
-    except (ValueError, OverflowError, OSError):
-        return f"second {seconds}"
 
 
 def _indent(nested: bool) -> str:

@@ -4,17 +4,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ccs.flows.claude.events import Answered, Event, Noise, Notice, events_of
 from ccs.flows.claude.facts import Facts
-from ccs.flows.claude.stream import LineFramer, Record
+from ccs.flows.claude.stream import Record
 from ccs.flows.claude.transcript import MAX_STDERR, LineFile
+from ccs.flows.processes.lines import LineFramer
+from ccs.flows.processes.pump import Stream
 
 MAX_NOISE = 50
 """Lines of noise that become events; all of them are in the files."""
-
-Stream = Literal["stdout", "stderr"]
 
 _TAIL_LINE = 2000
 

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ccs.flows.claude.narration import at
+from ccs.flows.node.moments import at
 
 _JITTER = (5.0, 60.0)  # seconds after the reset
 

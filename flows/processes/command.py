@@ -1,25 +1,24 @@
-"""Commands around a task: its gates and conditions, the files it has to leave, and what a failed gate tells claude.
+"""Commands around a task, its gates and conditions: what they are given, how they end, what they printed.
 
 A gate runs the repository's own code, often just written by claude. So it gets no secret of the profile, it is
 under a guard like claude itself, and its output is a stranger's text.
 """
 
-import os
-import re
-import selectors
 import signal
+import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from uuid import uuid4
 
 from ccs.blocks.env import Environment, is_sensitive
 from ccs.blocks.redact import Redactor
-from ccs.flows.claude.stream import LineFramer
 from ccs.flows.processes.environment import child_environment
-from ccs.flows.processes.process import GRACE, Ended, GuardedProcess, SpawnError
+from ccs.flows.processes.lines import LineFramer
+from ccs.flows.processes.process import GuardedProcess, SpawnError
+from ccs.flows.processes.pump import Stream, pump
 from ccs.flows.processes.stop import Stop, StopReason
 
 SHELL = "/bin/sh"
@@ -34,9 +33,6 @@ _LAST_LINES = 50
 _LINE = 2_000  # characters of a line that are logged
 _MAX_LINE = 1 << 16  # bytes after which a line is cut in two
 _MAX_COMMAND = 100_000  # bytes; the system takes 128 KB
-_CHUNK = 1 << 16
-_TICK = 1.0
-_GUARD_PATIENCE = GRACE + 20.0
 
 # sh -c takes the line as it is; only the shell around it knows that both streams are one.
 _MERGED = f'exec {SHELL} -c "$1" 2>&1'
@@ -137,16 +133,17 @@ def run_command(
     if problem := _obstacle(line, cwd):
         return CommandResult(line, None, "", 0.0, problem=problem)
     output = _Output(redact, on_line)
-    halt: StopReason | None = None
+    watch = _Watch(output, begin + timeout, stop)
     try:
         with GuardedProcess(
             [SHELL, "-c", _MERGED, SHELL, line],
-            prompt=b"",
+            name="the command",
+            stdin=subprocess.DEVNULL,
             cwd=cwd,
             environment=environment,
-            session_id=str(uuid4()),
+            mark=str(uuid4()),
         ) as process:
-            ended, halt = _watch(process, output, begin + timeout, stop)
+            ended = pump(process, watch, stop)
     except SpawnError as error:
         return CommandResult(line, None, "", time.monotonic() - begin, problem=f"the command could not be run: {error}")
     output.finish()
@@ -155,42 +152,8 @@ def run_command(
         ended.returncode,
         output.tail(),
         time.monotonic() - begin,
-        timed_out=halt == "timeout",
-        cancelled=halt == "cancelled",
-    )
-
-
-def check_files(patterns: Iterable[str], directory: Path) -> list[str]:
-    """The expected files that do not exist, in words.
-
-    A pattern is relative to the directory; `*`, `?`, `[…]` and `**` are understood, unless a file has that very name.
-    """
-    missing = []
-    for pattern in patterns:
-        path = PurePosixPath(pattern)
-        if path.is_absolute() or ".." in path.parts:
-            missing.append(f"{pattern} (it leads out of the working directory)")
-        elif not _exists(pattern, directory):
-            missing.append(pattern)
-    return missing
-
-
-def fix_prompt(command: str, result: CommandResult) -> str:
-    """What the session is told when a gate failed, so that it mends the cause.
-
-    `claude` reads a file that is mentioned as @PATH anywhere in its prompt, unasked and wherever it is. The output is
-    a stranger's text and must not make it do that.
-    """
-    output = re.sub(r"(?<![A-Za-z0-9_])@", r"\\@", result.output_tail.strip("\n"))
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", output)), default=0))
-    shown = (
-        f"Its output ends like this:\n\n{fence}\n{output}\n{fence}\n\n" if output.strip() else "It printed nothing.\n\n"
-    )
-    return (
-        f"A check of your work has failed. This command was run in the working directory:\n\n    {command}\n\n"
-        f"It did not pass: {result.sentence}.\n\n{shown}"
-        "Find the cause and mend it. Do not weaken, skip or remove the check or its tests to make it pass. "
-        "The same command is run again when you have finished."
+        timed_out=watch.halt == "timeout",
+        cancelled=watch.halt == "cancelled",
     )
 
 
@@ -198,7 +161,8 @@ class _Output:
     """What a command prints: some lines for the log, and its end."""
 
     def __init__(self, redact: Callable[[bytes], bytes], on_line: Callable[[str], None]) -> None:
-        self._redact, self._on_line = redact, on_line
+        self.on_line: Callable[[str], None] | None = on_line  # None when nobody listens any more
+        self._redact = redact
         self._framer = LineFramer(_MAX_LINE)
         self._last: deque[bytes] = deque()  # not redacted, because most of it is never shown
         self._size = 0
@@ -212,7 +176,7 @@ class _Output:
         self._take(self._framer.flush())
         unseen = self._lines - LOGGED_LINES
         if unseen > _LAST_LINES:
-            self._on_line(f"… {unseen - _LAST_LINES} lines are left out …")
+            self._say(f"… {unseen - _LAST_LINES} lines are left out …")
         if unseen > 0:
             for line in list(self._last)[-min(unseen, _LAST_LINES) :]:
                 self._log(line)
@@ -233,51 +197,32 @@ class _Output:
 
     def _log(self, line: bytes) -> None:
         text = _readable(self._redact(line))
-        self._on_line(text if len(text) <= _LINE else f"{text[:_LINE]} …")
+        self._say(text if len(text) <= _LINE else f"{text[:_LINE]} …")
+
+    def _say(self, text: str) -> None:
+        if self.on_line:
+            self.on_line(text)
 
 
-def _watch(process: GuardedProcess, output: _Output, deadline: float, stop: Stop) -> tuple[Ended, StopReason | None]:
-    """Read until the command has ended; how it ended, and why it was stopped if it was."""
-    woken, waker = os.pipe()
-    os.set_blocking(waker, False)
-    halt: StopReason | None = None
-    try:
-        with selectors.DefaultSelector() as selector, stop.waking(lambda: _ring(waker)):
-            for descriptor in (process.control, process.stdout, process.stderr, woken):
-                selector.register(descriptor, selectors.EVENT_READ)
-            while process.ended is None:
-                now = time.monotonic()
-                if halt is None and (stop.reason or now >= deadline):
-                    halt = stop.reason or "timeout"
-                    deadline = now + _GUARD_PATIENCE
-                    process.stop()
-                elif now >= deadline:
-                    process.abandon()
-                    break
-                for key, _ in selector.select(min(_TICK, deadline - time.monotonic())):
-                    if key.fd == process.control:
-                        process.listen()
-                    elif key.fd == woken:
-                        os.read(woken, 64)
-                    elif not _read(key.fd, output):
-                        selector.unregister(key.fd)
-            while _read(process.stdout, output):
-                pass
-            assert process.ended is not None
-            return process.ended, halt
-    finally:
-        os.close(woken)
-        os.close(waker)
+class _Watch:
+    """Listens to a command while it runs: to its output, its time, and to who wants it stopped."""
 
+    def __init__(self, output: _Output, deadline: float, stop: Stop) -> None:
+        self._output, self._deadline, self._stop = output, deadline, stop
+        self.halt: StopReason | None = None
 
-def _read(descriptor: int, output: _Output) -> bool:
-    """Take in what a pipe holds; whether there was anything."""
-    try:
-        data = os.read(descriptor, _CHUNK)
-    except BlockingIOError:
-        return False
-    output.push(data)
-    return bool(data)
+    def take(self, stream: Stream, data: bytes) -> None:
+        self._output.push(data)
+
+    def is_over(self) -> bool:
+        self.halt = self._stop.reason or ("timeout" if self.left() <= 0 else None)
+        return self.halt is not None
+
+    def left(self) -> float:
+        return max(0.0, self._deadline - time.monotonic())
+
+    def interrupted(self) -> None:
+        self._output.on_line = None
 
 
 def _obstacle(line: str, cwd: Path) -> str:
@@ -291,13 +236,6 @@ def _obstacle(line: str, cwd: Path) -> str:
     return ""
 
 
-def _exists(pattern: str, directory: Path) -> bool:
-    try:
-        return (directory / pattern).exists() or any(directory.glob(pattern))
-    except (OSError, ValueError, NotImplementedError, RecursionError):  # what pathlib says to a pattern it cannot take
-        return False
-
-
 def _readable(line: bytes) -> str:
     """Text that a log, a database and a prompt take."""
     return line.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
@@ -308,10 +246,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _ring(waker: int) -> None:
-    try:
-        os.write(waker, b"!")
-    except BlockingIOError:
-        return  # it rings already

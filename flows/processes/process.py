@@ -1,4 +1,4 @@
-"""The process of an attempt: `claude` under its guard, with its pipes and its end."""
+"""A process under its guard: `claude` or a command of the user, with its pipes and its end."""
 
 import errno
 import os
@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from ccs.flows.processes import guard
 from ccs.flows.processes.survivors import sweep
 
 GRACE = 5.0
-"""Seconds from SIGTERM to SIGKILL for `claude`."""
+"""Seconds from SIGTERM to SIGKILL for the process."""
 
 _GUARD_PATIENCE = GRACE + guard.GIVE_UP + 5.0
 
@@ -35,7 +34,7 @@ _GUARD = _guard_script()
 
 
 class SpawnError(Exception):
-    """`claude` could not be executed; the message is one sentence."""
+    """The process could not be started; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Ended:
     """How the process ended.
 
     `returncode` is as in subprocess, negative for a signal; None when the guard was killed and nobody saw it.
-    `killed` counts the processes that `claude` had left; `left` those that even SIGKILL did not end.
+    `killed` counts the processes that it had left; `left` those that even SIGKILL did not end.
     """
 
     returncode: int | None
@@ -52,30 +51,32 @@ class Ended:
 
 
 class GuardedProcess:
-    """A `claude` process that is stopped, with everything it started, when the block is left.
+    """A process that is stopped, with everything it started, when the block is left.
 
-    `stdout`, `stderr` and `control` are non-blocking descriptors to select on.
+    `name` is what messages call it. `mark` is an id of its own, by which everything it started is found where the
+    guard cannot see that. `stdout`, `stderr` and `control` are non-blocking descriptors to select on.
     """
 
     def __init__(
         self,
         argv: Sequence[str],
         *,
-        prompt: bytes,
+        name: str,
+        stdin: IO[bytes] | int,
         cwd: Path,
         environment: Mapping[str, str],
-        session_id: str,
+        mark: str,
     ) -> None:
-        self._session_id = session_id
+        self._mark = mark
         self._said = b""
         self.pid: int | None = None
         self.ended: Ended | None = None
         self._argv = argv
         self._control, theirs = socket.socketpair()
         self._guard: subprocess.Popen[bytes] | None = None
-        environment = {**environment, ATTEMPT_MARK: session_id, "PWD": str(cwd)}
+        environment = {**environment, ATTEMPT_MARK: mark, "PWD": str(cwd)}
         try:
-            with theirs, _file_with(prompt) as stdin:
+            with theirs:
                 self._guard = subprocess.Popen(
                     [sys.executable, "-I", "-S", _GUARD, str(theirs.fileno()), str(GRACE), *argv],
                     stdin=stdin,
@@ -90,7 +91,7 @@ class GuardedProcess:
         except BaseException as error:
             self._control.close()  # tells the guard, if there is one, to end what it started
             if isinstance(error, OSError | ValueError):
-                raise SpawnError(_guard_problem(error, argv, environment)) from error
+                raise SpawnError(_guard_problem(error, name, argv, environment)) from error
             raise
         assert self._guard.stdout is not None and self._guard.stderr is not None
         self.stdout, self.stderr = self._guard.stdout.fileno(), self._guard.stderr.fileno()
@@ -99,7 +100,7 @@ class GuardedProcess:
             os.set_blocking(descriptor, False)
 
     def stop(self) -> None:
-        """Let the guard end `claude` and everything it started; does not wait."""
+        """Let the guard end the process and everything it started; does not wait."""
         try:
             self._control.send(b"s")
         except OSError:
@@ -123,7 +124,7 @@ class GuardedProcess:
             else:
                 status, killed, left, is_certain = map(int, numbers)
                 if left or not is_certain:
-                    killed += sweep(self._session_id)
+                    killed += sweep(self._mark)
                 self.ended = Ended(os.waitstatus_to_exitcode(status), killed, left)
         if self.ended is None and not data:
             self.ended = Ended(None, self._sweep_without_guard())
@@ -133,7 +134,7 @@ class GuardedProcess:
         if self._guard is not None and self._guard.poll() is None:
             self._guard.send_signal(signal.SIGKILL)
             self._guard.wait()
-        return sweep(self._session_id)
+        return sweep(self._mark)
 
     def abandon(self) -> None:
         """End everything without the help of a guard that does not answer."""
@@ -159,25 +160,14 @@ class GuardedProcess:
                 self.abandon()
 
 
-def _file_with(prompt: bytes) -> IO[bytes]:
-    """An open file without a name: unlike a pipe, it takes any size at once, and never runs dry."""
-    try:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-        file.write(prompt)
-        file.seek(0)
-    except OSError as error:
-        raise SpawnError(f"the prompt could not be stored in {tempfile.gettempdir()}: {error.strerror}") from error
-    return file
-
-
-def _guard_problem(error: OSError | ValueError, argv: Sequence[str], environment: Mapping[str, str]) -> str:
+def _guard_problem(error: OSError | ValueError, name: str, argv: Sequence[str], environment: Mapping[str, str]) -> str:
     if isinstance(error, ValueError):
-        return f"claude could not be started: {error} in its command line or environment"
+        return f"{name} could not be started: {error} in its command line or environment"
     if error.errno == errno.E2BIG:
-        longest = max([*argv, *(f"{name}={value}" for name, value in environment.items())], key=len)
-        return f"claude could not be started: {longest.partition('=')[0]} is too long (at most 128 KB)"
+        longest = max([*argv, *(f"{key}={value}" for key, value in environment.items())], key=len)
+        return f"{name} could not be started: {longest.partition('=')[0]} is too long (at most 128 KB)"
     where = f" ({error.filename})" if error.filename else ""
-    return f"the guard of claude could not be started: {error.strerror}{where}"
+    return f"the guard of {name} could not be started: {error.strerror}{where}"
 
 
 def _exec_problem(number: int, executable: str) -> str:

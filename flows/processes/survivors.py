@@ -1,4 +1,4 @@
-"""The last sweep: processes that carry an attempt's mark in their environment."""
+"""The last sweep after a guarded process: what carries its mark in the environment."""
 
 import os
 import signal
@@ -12,9 +12,9 @@ from ccs.flows.node.identity import ATTEMPT_MARK
 _PATIENCE = 5.0
 
 
-def marked(session_id: str) -> set[int]:
+def marked(value: str) -> set[int]:
     """The living processes of this user that carry the attempt's mark."""
-    mark = f"{ATTEMPT_MARK}={session_id}"
+    mark = f"{ATTEMPT_MARK}={value}"
     if sys.platform != "linux":
         listing = subprocess.run(
             ["/bin/ps", "-axwwE", "-o", "pid=,command="], capture_output=True, check=False, text=True, errors="replace"
@@ -32,11 +32,11 @@ def marked(session_id: str) -> set[int]:
     return found
 
 
-def sweep(session_id: str) -> int:
+def sweep(value: str) -> int:
     """Kill every process that carries the attempt's mark; how many there were."""
     killed: set[int] = set()
     deadline = time.monotonic() + _PATIENCE
-    while (left := marked(session_id) - {os.getpid()}) and time.monotonic() < deadline:
+    while (left := marked(value) - {os.getpid()}) and time.monotonic() < deadline:
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)

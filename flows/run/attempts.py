@@ -17,10 +17,11 @@ from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request
 from ccs.flows.limits.gate import LimitGate
 from ccs.flows.limits.states import Closed, Pass
-from ccs.flows.processes.command import CommandResult, check_files, fix_prompt
+from ccs.flows.processes.command import CommandResult
 from ccs.flows.processes.shell import Shell
 from ccs.flows.record.outcome import Attempt, Cause, Figures, Used
 from ccs.flows.run import retry
+from ccs.flows.run.gates import check_files, fix_prompt
 from ccs.flows.run.run import Run
 from ccs.flows.sessions.store import Opening, SessionStore
 from ccs.flows.spec.names import slug
