@@ -27,7 +27,11 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     "cli.client.lock": (*CORE, "ccs.cli.client", "ccs.cli.local.process"),  # when a process was born
     "cli.diagnosis": DIAGNOSIS,
     "cli.diagnosis.budgets": (*DIAGNOSIS, "ccs.flows.budgets.ledger", "ccs.flows.budgets.sums"),
-    "cli.diagnosis.machine": (*DIAGNOSIS, "ccs.flows.claude.executable"),  # it looks where a node looks
+    "cli.diagnosis.machine": (  # it looks where a node looks
+        *DIAGNOSIS,
+        "ccs.flows.claude.executable",
+        "ccs.flows.git.command",
+    ),
     "cli.legacy": (*CORE, "ccs.cli.client", "ccs.cli.legacy"),
     "cli.local": (*CORE, "ccs.cli.client", "ccs.cli.local", "ccs.cli.terminal.output"),
     "cli.terminal": (*DIAGNOSIS, "ccs.cli.terminal"),
@@ -55,6 +59,12 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     ),
     "flows.server": ("ccs.flows.server", "ccs.flows.spec.names"),
     "flows.git": ("ccs.flows.git", "ccs.flows.node", "ccs.flows.spec.names"),
+    "flows.workplace.settlement": (  # it decides from facts alone
+        "ccs.flows.git.command",
+        "ccs.flows.git.commit",
+        "ccs.flows.record.outcome",
+        "ccs.flows.spec",
+    ),
     "flows.claude": ("ccs.flows.claude", "ccs.flows.node", "ccs.flows.processes", "ccs.flows.spec"),
     "flows.processes": ("ccs.flows.processes", "ccs.flows.node", "ccs.blocks"),
 }
@@ -115,6 +125,16 @@ def test_what_stands_below_the_terminal_neither_prints_nor_takes_options(path: P
     assert not any(within(name, top) for name in imports_of(path) for top in ("typer", "click", "getpass"))
     calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     assert not {"print", "input"} & {function.id for function in calls if isinstance(function, ast.Name)}
+
+
+def test_every_git_is_started_in_one_place() -> None:
+    for path in MODULES:
+        module, tree = name_of(path), ast.parse(path.read_text())
+        if module == "flows.git.command":
+            continue
+        assert not within(module, "flows.git") or not any(within(n, "subprocess") for n in imports_of(path)), module
+        lists = [node.elts for node in ast.walk(tree) if isinstance(node, ast.List | ast.Tuple) and node.elts]
+        assert not any(isinstance(elts[0], ast.Constant) and elts[0].value == "git" for elts in lists), module
 
 
 def test_the_command_line_never_loads_prefect() -> None:

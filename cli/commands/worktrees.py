@@ -95,7 +95,7 @@ def _tell_lost(rows: list[dict[str, Any]]) -> None:
     """Name the commits that no branch has any more: they can be had back until git tidies up."""
     for row in rows:
         if row["action"] == "removed" and row["unmerged"]:
-            back = shlex.join(["git", "branch", row["name"], row["commit"]])
+            back = f"git branch {shlex.quote(row['name'])} {row['commit']}"
             say(f"{row['name']} had commits that are not in {row['base']}: {back}")
 
 

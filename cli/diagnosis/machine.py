@@ -9,6 +9,7 @@ from pathlib import Path
 from ccs.cli.client.settings import Settings, split_login
 from ccs.cli.diagnosis.findings import Finding, fail, info, ok, warn
 from ccs.flows.claude.executable import INSTALL, ExecutableNotFound, find_executable
+from ccs.flows.git.command import GitError, version
 from ccs.flows.node.files import expanded
 
 _LOW, _FULL = 2_000_000_000, 200_000_000
@@ -44,20 +45,21 @@ def _claude(settings: Settings, is_node: bool) -> Finding:
         if named:
             return level("claude", f"CCS_CLAUDE names {named}, which is no program", f"correct it, or {INSTALL}")
         return level("claude", "claude was not found on this machine", INSTALL)
-    version = _version([path, "--version"])
-    if version is None:
+    said = _version(path)
+    if said is None:
         return level("claude", f"{path} does not tell its version", f"run it yourself, or {INSTALL}")
-    return ok("claude", f"claude {version} at {path}")
+    return ok("claude", f"claude {said} at {path}")
 
 
 def _git(is_node: bool) -> Finding:
-    version = _version(["git", "--version"])
-    if version is None:
+    try:
+        return ok("git", version())
+    except GitError:
         return (fail if is_node else warn)("git", "git was not found on this machine", "install git")
-    return ok("git", version)
 
 
-def _version(command: list[str]) -> str | None:
+def _version(program: str) -> str | None:
+    command = [program, "--version"]
     try:
         said = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=30, stdin=subprocess.DEVNULL

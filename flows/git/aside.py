@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ccs.flows.git import locks
-from ccs.flows.git.busy import Hold
+from ccs.flows.git.busy import Hold, changing
 from ccs.flows.git.command import LONG, GitError, naming, shown
 from ccs.flows.git.refs import ROOT, aside_ref, keep, write_commit
 from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
@@ -45,17 +44,17 @@ def aside(snapshot: Snapshot, run_id: str, task: str, hold: Hold | None = None) 
     GitError; the working tree is as it was then, unless it says otherwise.
     """
     repository = snapshot.repository
-    if hold and not hold.is_alone():
+    if hold and not hold.upgrade():
         raise GitError(
             f"the changes of task {shown(task)} stay in {shown(snapshot.directory)}: "
             "other tasks work there, and theirs cannot be told apart"
         )
     try:
-        with locks.changing(repository.common_dir):
+        with changing(repository.common_dir):
             return _set_aside(repository, snapshot, aside_ref(run_id, task), f"{shown(task)} of run {shown(run_id)}")
     finally:
         if hold:
-            hold.share()
+            hold.downgrade()
 
 
 def _set_aside(repository: Repository, snapshot: Snapshot, ref: str, whose: str) -> Aside | None:

@@ -1,31 +1,70 @@
-"""Who works in a directory: shares that runs and tasks have in a working tree, gone when their process is."""
+"""Who works in a repository: locks by which runs stay out of each other's way, gone when their process is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from ccs.flows.git.command import GitError, shown
-from ccs.flows.git.locks import RepositoryLock
 from ccs.flows.git.repository import Repository
+from ccs.flows.node.locks import FileLock
 
-_PATIENCE = 120.0
+_CHANGING = 1800.0
+"""Seconds to wait for another task that changes the repository; its hooks may be slow."""
+
+_CLEANING = 120.0
 """Seconds to wait while what a dead run left is set aside, or the worktree is looked at to be removed."""
 
-_KINDS = ("run", "task")
+Kind = Literal["run", "task"]
+
+
+class RepositoryLock(FileLock):
+    """A lock in the folder of ccs in a git directory; whatever is in its way is a GitError."""
+
+    def __init__(self, git_dir: Path, name: str) -> None:
+        super().__init__(git_dir / "ccs" / name)
+
+    def take(self, *, shared: bool = False, patience: float = 0.0) -> bool:
+        """Whether the lock was to be had within so many seconds; GitError when it cannot be made or locked."""
+        try:
+            self.path.parent.mkdir(exist_ok=True)
+            return super().take(shared=shared, patience=patience)
+        except OSError as error:
+            raise GitError(
+                f"{shown(self.path)} cannot be locked, which keeps runs out of each other's way: "
+                f"{error.strerror or error}. Let the node's user write to the repository"
+            ) from None
+
+
+@contextmanager
+def changing(common_dir: Path) -> Iterator[None]:
+    """Hold the repository's lock while its metadata is changed: one task of this machine at a time."""
+    lock = RepositoryLock(common_dir, "lock")
+    if not lock.take(patience=_CHANGING):
+        raise GitError(
+            f"another task has been changing {shown(common_dir)} for {_CHANGING / 60:.0f} minutes: "
+            "look there for a git command or a hook that hangs"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Hold:
     """A share in a working tree: while anybody has one, nobody removes the tree or restores its files."""
 
-    def __init__(self, lock: RepositoryLock) -> None:
+    def __init__(self, lock: FileLock) -> None:
         self._lock = lock
 
     @classmethod
-    def take(cls, directory: Path, kind: str = "run", patience: float = _PATIENCE) -> "Hold":
+    def take(cls, directory: Path, kind: Kind = "run", patience: float = _CLEANING) -> "Hold":
         """A share of a run, or of a task with `kind`, beside those that others have.
 
         Raises GitError when the tree is being cleaned up for longer than `patience` seconds.
         """
-        lock = _lock(Repository.at(directory), kind)
+        lock = RepositoryLock(Repository.at(directory).git_dir, kind)
         if not lock.take(shared=True, patience=patience):
             raise GitError(
                 f"{shown(directory)} is being cleaned up by another ccs process for {patience:.0f} s: try again later"
@@ -35,13 +74,13 @@ class Hold:
             raise GitError(f"{shown(directory)} was removed just now by `ccs worktrees prune`: run the job again")
         return cls(lock)
 
-    def is_alone(self) -> bool:
-        """Whether nobody else has a share of this kind; none is given then, until `share` or `release`."""
-        return self._lock.is_mine_alone()
+    def upgrade(self) -> bool:
+        """Whether nobody else has a share of this kind; nobody gets one then, until `downgrade` or `release`."""
+        return self._lock.upgrade()
 
-    def share(self) -> None:
+    def downgrade(self) -> None:
         """Let others have shares again."""
-        self._lock.share()
+        self._lock.downgrade()
 
     def release(self) -> None:
         """End it; a second time does nothing."""
@@ -56,31 +95,18 @@ class Hold:
         self.release()
 
 
-class Alone:
-    """The whole of a working tree, as long as no run and no task has a share in it."""
+@contextmanager
+def alone(repository: Repository, own: Hold | None = None) -> Iterator[bool]:
+    """Whether no run and no task has a share in the working tree; nobody gets one then, until the end of the block.
 
-    def __init__(self, repository: Repository, own: Hold | None = None) -> None:
-        self._own = own
-        self._locks = [_lock(repository, kind) for kind in (_KINDS[1:] if own else _KINDS)]
-
-    def __enter__(self) -> bool:
-        """Whether it is to be had; shares are not given any more then. The caller's `own` share does not count."""
-        if (self._own is None or self._own.is_alone()) and all(k.take() for k in self._locks):
-            return True
-        self._release()
-        return False
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._release()
-
-    def _release(self) -> None:
-        for lock in self._locks:
+    The caller's `own` share does not count.
+    """
+    kinds: tuple[Kind, ...] = ("task",) if own else ("run", "task")
+    locks = [RepositoryLock(repository.git_dir, kind) for kind in kinds]
+    try:
+        yield (own is None or own.upgrade()) and all(lock.take() for lock in locks)
+    finally:
+        for lock in locks:
             lock.release()
-        if self._own:
-            self._own.share()
-
-
-def _lock(repository: Repository, kind: str) -> RepositoryLock:
-    return RepositoryLock(repository.git_dir, kind)
+        if own:
+            own.downgrade()

@@ -116,6 +116,14 @@ def run(
         raise GitError(f"git cannot be run on node {node_name()}: {error.strerror or error}") from None
 
 
+def version() -> str:
+    """What git says of its version; GitError when it says nothing."""
+    said = run(Path("/"), "--version")
+    if not (said.ok and said.line):
+        raise GitError(f"git on node {node_name()} does not tell its version")
+    return said.line
+
+
 def _run(command: list[str], stdin: str, env: Mapping[str, str] | None, timeout: float, what: str) -> Answer:
     # Files and not pipes: what a hook leaves in the background may keep a pipe open for ever.
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import IO
 
 from ccs.flows.git import locks
+from ccs.flows.git.busy import changing
 from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, shown
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository, TreeEntry
@@ -64,7 +65,7 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
     `Name <mail>`; left out, git's own. Raises GitError, with everything left uncommitted in the files.
     """
     repository = snapshot.repository
-    with locks.changing(repository.common_dir):
+    with changing(repository.common_dir):
         before = Snapshot.of(repository)
         own = commits_since(repository, snapshot, before)
         found = select(repository, snapshot, before)

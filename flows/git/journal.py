@@ -3,16 +3,15 @@
 import contextlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
 from ccs.flows.git.aside import Aside, aside
-from ccs.flows.git.busy import Alone, Hold
+from ccs.flows.git.busy import Hold, alone
 from ccs.flows.git.command import GitError, naming, shown
 from ccs.flows.git.losses import losses
 from ccs.flows.git.refs import ROOT, aside_ref, write_commit
-from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot
 from ccs.flows.node.files import write_whole
 
@@ -20,29 +19,35 @@ _REFS = f"{ROOT}before/"
 _VERSION = 1
 
 
+@dataclass(frozen=True)
+class _Record:
+    """What the file of a journal holds."""
+
+    snapshot: Snapshot
+    run_id: str
+    task: str
+    ref: str
+    """The ref that keeps what was uncommitted at the snapshot; empty when nothing was."""
+    ended: tuple[str, ...] = ()
+
+
 class Journal:
     """A task that is under way, in the journal; it has a share in the working tree until its end."""
 
-    def __init__(
-        self, file: Path, snapshot: Snapshot, run_id: str, task: str, hold: Hold, ref: str, ended: tuple[str, ...] = ()
-    ) -> None:
-        self.snapshot = snapshot
-        self.ended = ended
+    def __init__(self, file: Path, record: _Record, hold: Hold) -> None:
+        self.snapshot = record.snapshot
+        self.ended = record.ended
         """Ids of tasks whose changes since the snapshot are in the files, too, and that have ended."""
-        self._file = file
-        self._run_id = run_id
-        self._task = task
-        self._hold = hold
-        self._ref = ref
+        self._file, self._record, self._hold = file, record, hold
 
     def aside(self) -> Aside | None:
         """Set aside what the task changed; GitError when other tasks work in the directory."""
-        return aside(self.snapshot, self._run_id, self._task, self._hold)
+        return aside(self.snapshot, self._record.run_id, self._record.task, self._hold)
 
     def interrupt(self, ended: tuple[str, ...]) -> None:
         """Keep for `resume` which tasks have ended, and give back the share; GitError when it cannot be written."""
         try:
-            _write(self._file, _text(self.snapshot, self._run_id, self._task, self._ref, ended))
+            _write(self._file, replace(self._record, ended=ended))
         finally:
             self._hold.release()
 
@@ -52,7 +57,7 @@ class Journal:
 
     def end(self) -> None:
         """The task's changes are committed, set aside or meant to stay; a second time does nothing."""
-        _forget(self.snapshot, self._ref)
+        _forget(self._record)
         self._file.unlink(missing_ok=True)
         self._hold.release()
 
@@ -61,14 +66,11 @@ class Journal:
 class Recovered:
     """What became of a journal that a dead run left."""
 
-    run_id: str
-    task: str
-    directory: str
-    aside: Aside | None
-    is_busy: bool
-    """Whether another run works there, so that nothing was done and the journal stays."""
     sentence: str
     """For the log; empty when there is nothing to say."""
+    aside: Aside | None = None
+    is_busy: bool = False
+    """Whether another run works there, so that nothing was done and the journal stays."""
 
 
 def begin(file: Path, snapshot: Snapshot, run_id: str, task: str) -> Journal:
@@ -76,18 +78,17 @@ def begin(file: Path, snapshot: Snapshot, run_id: str, task: str) -> Journal:
 
     Raises GitError when it cannot be written, or when the directory is being cleaned up.
     """
-    repository = snapshot.repository
     hold = Hold.take(Path(snapshot.directory), kind="task")
-    ref = ""
+    record = _Record(snapshot, run_id, task, ref="")
     try:
         if snapshot.files != snapshot.base or snapshot.staged != snapshot.base:
-            ref = _protect(repository, snapshot)
-        _write(file, _text(snapshot, run_id, task, ref))
+            record = replace(record, ref=_protect(snapshot))
+        _write(file, record)
     except BaseException:
-        _forget(snapshot, ref)
+        _forget(record)
         hold.release()
         raise
-    return Journal(file, snapshot, run_id, task, hold, ref)
+    return Journal(file, record, hold)
 
 
 def resume(file: Path) -> Journal | None:
@@ -95,11 +96,8 @@ def resume(file: Path) -> Journal | None:
 
     Raises GitError, as `begin` does.
     """
-    stored = _read(file)
-    if stored is None:
-        return None
-    hold = Hold.take(Path(stored.snapshot.directory), kind="task")
-    return Journal(file, stored.snapshot, stored.run_id, stored.task, hold, stored.ref, stored.ended)
+    record = _read(file)
+    return Journal(file, record, Hold.take(Path(record.snapshot.directory), kind="task")) if record else None
 
 
 def recover(file: Path, own: Hold | None = None) -> Recovered | None:
@@ -108,49 +106,34 @@ def recover(file: Path, own: Hold | None = None) -> Recovered | None:
     Nothing is done while another run works in the directory; the caller's `own` share in it does not count.
     Raises GitError when something is in the way; the journal stays then.
     """
-    stored = _read(file)
-    if stored is None:
+    record = _read(file)
+    if record is None:
         return None
-    snapshot, run_id, task, ref = stored.snapshot, stored.run_id, stored.task, stored.ref
+    snapshot, run_id, task = record.snapshot, record.run_id, record.task
     directory = Path(snapshot.directory)
     whose = f"task {shown(task)} of run {shown(run_id)}"
     if not directory.is_dir():
         file.unlink(missing_ok=True)
-        gone = f"{whose} was interrupted, and its directory {shown(directory)} is gone"
-        return Recovered(run_id, task, snapshot.directory, None, False, gone)
-    with Alone(snapshot.repository, own) as alone:
-        if not alone:
+        return Recovered(f"{whose} was interrupted, and its directory {shown(directory)} is gone")
+    repository = snapshot.repository
+    with alone(repository, own) as is_alone:
+        if not is_alone:
             busy = f"what {whose} left in {shown(directory)} stays there for now: another run works there"
-            return Recovered(run_id, task, snapshot.directory, None, True, busy)
+            return Recovered(busy, is_busy=True)
         if not file.exists():  # somebody else was faster
             return None
         begun = aside_ref(run_id, task)  # it may have been killed while it set its work aside
-        earlier = snapshot.repository.git("for-each-ref", "--format=%(refname)", begun, f"{begun}-*").out.split()
+        earlier = repository.git("for-each-ref", "--format=%(refname)", begun, f"{begun}-*").out.split()
         found = aside(snapshot, run_id, task)
         said = [*([found.sentence] if found else []), *losses(snapshot, run_id, task)]
         if earlier:
             said.append(f"what was set aside before it was interrupted is in {naming(earlier, 5)}")
-        _forget(snapshot, ref)
+        _forget(record)
         file.unlink(missing_ok=True)
-    sentence = f"{whose} was interrupted: {'; '.join(said)}" if said else ""
-    return Recovered(run_id, task, snapshot.directory, found, False, sentence)
+    return Recovered(f"{whose} was interrupted: {'; '.join(said)}" if said else "", found)
 
 
-@dataclass(frozen=True)
-class _Stored:
-    snapshot: Snapshot
-    run_id: str
-    task: str
-    ref: str
-    ended: tuple[str, ...]
-
-
-def _text(snapshot: Snapshot, run_id: str, task: str, ref: str, ended: tuple[str, ...] = ()) -> str:
-    stored = {"version": _VERSION, "run_id": run_id, "task": task, "ref": ref, "ended": ended}
-    return json.dumps({**stored, "snapshot": snapshot.to_json()})
-
-
-def _read(file: Path) -> _Stored | None:
+def _read(file: Path) -> _Record | None:
     try:
         text = file.read_text()
     except FileNotFoundError:
@@ -161,13 +144,24 @@ def _read(file: Path) -> _Stored | None:
         stored = json.loads(text)
         snapshot = Snapshot.from_json(stored["snapshot"])
         ended = tuple(map(str, stored.get("ended", ())))
-        return _Stored(snapshot, str(stored["run_id"]), str(stored["task"]), str(stored["ref"]), ended)
+        return _Record(snapshot, str(stored["run_id"]), str(stored["task"]), str(stored["ref"]), ended)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise GitError(f"journal {shown(file)} makes no sense: look into it, and delete it") from None
 
 
-def _protect(repository: Repository, snapshot: Snapshot) -> str:
+def _write(file: Path, record: _Record) -> None:
+    try:
+        write_whole(file, json.dumps({"version": _VERSION, **asdict(record)}))
+    except OSError as error:
+        free = shutil.disk_usage(next(p for p in file.absolute().parents if p.exists())).free
+        raise GitError(
+            f"journal {shown(file)} cannot be written ({free / 1e9:.1f} GB free): {error.strerror or error}"
+        ) from None
+
+
+def _protect(snapshot: Snapshot) -> str:
     """A ref by which git keeps the trees of the snapshot."""
+    repository = snapshot.repository
     staged = write_commit(repository, snapshot.staged, (), "staged before a task of ccs")
     commit = write_commit(repository, snapshot.files, (staged,), "before a task of ccs")
     ref = f"{_REFS}{uuid4().hex}"
@@ -175,17 +169,7 @@ def _protect(repository: Repository, snapshot: Snapshot) -> str:
     return ref
 
 
-def _forget(snapshot: Snapshot, ref: str) -> None:
-    if ref.startswith(_REFS) and Path(snapshot.directory).is_dir():
+def _forget(record: _Record) -> None:
+    if record.ref.startswith(_REFS) and Path(record.snapshot.directory).is_dir():
         with contextlib.suppress(GitError):  # at worst, some objects are kept for nothing
-            snapshot.repository.git("update-ref", "-d", ref)
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        write_whole(file, text)
-    except OSError as error:
-        free = shutil.disk_usage(next(p for p in file.absolute().parents if p.exists())).free
-        raise GitError(
-            f"journal {shown(file)} cannot be written ({free / 1e9:.1f} GB free): {error.strerror or error}"
-        ) from None
+            record.snapshot.repository.git("update-ref", "-d", record.ref)

@@ -1,55 +1,17 @@
-"""Locks: those by which runs of ccs stay out of each other's way, and those that git left behind."""
+"""The locks of git itself: whether one is in use, or was left behind by a git that was killed."""
 
 import contextlib
 import os
 import re
 import shlex
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from ccs.flows.git.command import GitError, shown
-from ccs.flows.node.locks import FileLock
-
-PATIENCE = 1800.0
-"""Seconds to wait for another task that changes the repository; its hooks may be slow."""
+from ccs.flows.git.command import shown
 
 _FRESH = 60.0
 _FRESH_UNSEEN = 900.0
 """Seconds in which a lock of git may be in use; longer where nobody can see who holds it."""
-
-
-class RepositoryLock(FileLock):
-    """A lock in the folder of ccs in a git directory; whatever is in its way is a GitError."""
-
-    def __init__(self, git_dir: Path, name: str) -> None:
-        super().__init__(git_dir / "ccs" / name)
-
-    def take(self, *, shared: bool = False, patience: float = 0.0) -> bool:
-        """Whether the lock was to be had within so many seconds; GitError when it cannot be made or locked."""
-        try:
-            self.path.parent.mkdir(exist_ok=True)
-            return super().take(shared=shared, patience=patience)
-        except OSError as error:
-            raise GitError(
-                f"{shown(self.path)} cannot be locked, which keeps runs out of each other's way: "
-                f"{error.strerror or error}. Let the node's user write to the repository"
-            ) from None
-
-
-@contextlib.contextmanager
-def changing(common_dir: Path) -> Iterator[None]:
-    """Hold the repository's lock while its metadata is changed: one task of this machine at a time."""
-    lock = RepositoryLock(common_dir, "lock")
-    if not lock.take(patience=PATIENCE):
-        raise GitError(
-            f"another task has been changing {shown(common_dir)} for {PATIENCE / 60:.0f} minutes: "
-            "look there for a git command or a hook that hangs"
-        )
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def named(stderr: str) -> Path | None:

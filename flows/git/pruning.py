@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ccs.flows.git import locks, submodules
-from ccs.flows.git.busy import Alone
+from ccs.flows.git import submodules
+from ccs.flows.git.busy import alone, changing
 from ccs.flows.git.command import LONG, GitError, run, shown
 from ccs.flows.git.registry import Registered, registered
 from ccs.flows.git.repository import Repository
@@ -72,13 +72,13 @@ def remove(directory: Path, name: str, force: bool, older_than: float | None = N
     under way. Raises GitError.
     """
     repository = Repository.at(directory, bare=True)
-    with locks.changing(repository.common_dir):
+    with changing(repository.common_dir):
         known = next((r for r in _own(repository) if r.path.name == name), None)
         if known is None:
             return "it is gone"
         with contextlib.ExitStack() as stack:
             tree = _inside(known.path)
-            if tree and not stack.enter_context(Alone(tree)):
+            if tree and not stack.enter_context(alone(tree)):
                 return "a run is under way"
             found = _tree(repository, known, look_for_runs=False)
             if why := found.obstacle(force, older_than, datetime.now(UTC)):
@@ -137,7 +137,7 @@ def _tree(repository: Repository, known: Registered, look_for_runs: bool = True)
     is_busy = False
     if tree:
         with contextlib.suppress(GitError), contextlib.ExitStack() as stack:  # one who may only read cannot know
-            is_busy = look_for_runs and not stack.enter_context(Alone(tree))
+            is_busy = look_for_runs and not stack.enter_context(alone(tree))
         try:
             changed = uncommitted(tree)
             problem = f"a {tree.operation} is under way" if tree.operation else _inside_of(repository, tree)

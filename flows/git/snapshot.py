@@ -1,7 +1,7 @@
 """A snapshot: everything git would see of a directory at one moment, to tell later what a task did."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +98,6 @@ class Snapshot:
         """What differed from the commit in the files."""
         return repository.difference(self.base, self.files)
 
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for a file."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Snapshot":
         """The snapshot that was stored; TypeError when it is none."""
@@ -158,13 +154,13 @@ def with_files(repository: Repository, tree: str, paths: list[str]) -> str:
         return repository.git("write-tree", index=index).line
 
 
-def changes(snapshot: Snapshot, now: Snapshot | None = None) -> list[str]:
+def changes(snapshot: Snapshot) -> list[str]:
     """The files that differ from the snapshot, those in commits made since then included; paths from the top.
 
     Added, modified, deleted files, changed modes; of a renamed file both names.
     """
     repository = snapshot.repository
-    now = now or Snapshot.of(repository)
+    now = Snapshot.of(repository)
     found = {
         *repository.difference(snapshot.files, now.files),
         *repository.difference(snapshot.base, now.base),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ccs.flows.git import locks
-from ccs.flows.git.busy import Hold
+from ccs.flows.git.busy import Hold, changing
 from ccs.flows.git.command import LONG, GitError, naming, run, shown
 from ccs.flows.git.registry import Registered, registered
 from ccs.flows.git.repository import Repository
@@ -34,21 +34,15 @@ class PreparedWorktree:
     """What somebody should know: submodules that are not there, another branch, a hook that failed."""
 
 
-def prepare(directory: Path, name: str, base_branch: str) -> PreparedWorktree:
+def prepare(directory: Path, name: str, base_branch: str) -> tuple[PreparedWorktree, Hold]:
     """The worktree `trees/<name>` of the repository that `directory` is in, on a branch of that name.
 
-    It is made when it does not exist, at the base branch, and otherwise left as it is. Raises GitError.
+    It is made when it does not exist, at the base branch, and otherwise left as it is; the hold on it is taken before
+    anybody could remove it again. Raises GitError.
     """
-    worktree, hold = prepare_held(directory, name, base_branch)
-    hold.release()
-    return worktree
-
-
-def prepare_held(directory: Path, name: str, base_branch: str) -> tuple[PreparedWorktree, Hold]:
-    """The same with a hold on it, taken before anybody could remove it again."""
     repository = Repository.at(directory, bare=True)
     for _ in range(100):
-        with locks.changing(repository.common_dir):
+        with changing(repository.common_dir):
             worktree = _prepared(repository, name, base_branch)
             try:
                 return worktree, Hold.take(worktree.top, patience=0)

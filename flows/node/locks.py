@@ -40,8 +40,8 @@ class FileLock:
         self._descriptor = descriptor
         return True
 
-    def is_mine_alone(self) -> bool:
-        """Whether nobody else holds this lock, which is held in any case."""
+    def upgrade(self) -> bool:
+        """Whether the lock, held and shared, was to be had alone at once; it stays shared otherwise."""
         if self._descriptor is None:
             return False
         try:
@@ -51,8 +51,8 @@ class FileLock:
             return False
         return True
 
-    def share(self) -> None:
-        """Let others in again after is_mine_alone."""
+    def downgrade(self) -> None:
+        """Share the lock again."""
         if self._descriptor is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 

@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccs.flows.git.busy import Hold
-from ccs.flows.git.locks import RepositoryLock
+from ccs.flows.git.busy import Hold, RepositoryLock
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.status import refusal
-from ccs.flows.git.worktree import prepare_held
+from ccs.flows.git.worktree import prepare
 from ccs.flows.log import Log
 from ccs.flows.record.outcome import WAITING, Row
 from ccs.flows.record.table import is_over
@@ -49,7 +48,7 @@ def open_directory(
     hold: Hold | None = None
     is_anew = False
     if spec.worktree.enabled:
-        made, hold = prepare_held(path, spec.worktree.name or slug(job.name), spec.worktree.base_branch)
+        made, hold = prepare(path, spec.worktree.name or slug(job.name), spec.worktree.base_branch)
         held.callback(hold.release)
         for remark in made.remarks:
             log.warning("%s", remark)

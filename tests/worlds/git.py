@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.status import uncommitted
+from ccs.flows.git.worktree import PreparedWorktree, prepare
 
 
 def git(place: Path, *arguments: str, ok: bool = True, **env: str) -> str:
@@ -34,6 +35,13 @@ def furnished(place: Path) -> Path:
     (place / "link").symlink_to("a.txt")
     commit_by_hand(place, "second")
     return place
+
+
+def prepared(directory: Path, name: str, base_branch: str) -> PreparedWorktree:
+    """The worktree of a job in which nobody works."""
+    worktree, hold = prepare(directory, name, base_branch)
+    hold.release()
+    return worktree
 
 
 def dirty(place: Path) -> list[str]:

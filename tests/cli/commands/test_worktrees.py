@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ccs.flows.git.busy import Hold
-from ccs.flows.git.worktree import prepare
+from ccs.flows.git.busy import Hold, Kind
 from tests.worlds.cli import Cli
-from tests.worlds.git import a_repository, commit_by_hand, git, status, write
+from tests.worlds.git import a_repository, commit_by_hand, git, prepared, status, write
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def cli() -> Cli:
 
 
 def worktree(repo: Path, name: str, base: str = "main", **work: str) -> Path:
-    made = prepare(repo, name, base).path
+    made = prepared(repo, name, base).path
     if work:
         commit_by_hand(made, **work)
     return made
@@ -161,7 +160,7 @@ def test_a_rehearsal_removes_nothing(cli: Cli, repo: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["run", "task"])
-def test_never_one_in_which_a_run_is_under_way(cli: Cli, repo: Path, kind: str) -> None:
+def test_never_one_in_which_a_run_is_under_way(cli: Cli, repo: Path, kind: Kind) -> None:
     made = worktree(repo, "night")
     with Hold.take(made, kind):
         assert cli.ok("worktrees", "list", "-C", str(repo)).json["worktrees"][0]["running"]

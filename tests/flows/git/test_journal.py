@@ -128,4 +128,4 @@ def test_a_journal_that_cannot_be_written(repo: Path, tmp_path: Path) -> None:
     with pytest.raises(GitError, match="cannot be written"):
         journal.begin(tmp_path / "file/j.json", Snapshot.take(repo), "run", "task")
     with Hold.take(repo, "task") as hold:
-        assert hold.is_alone()
+        assert hold.upgrade()

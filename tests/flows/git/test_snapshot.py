@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes
 from ccs.flows.git.status import refusal
-from ccs.flows.git.worktree import prepare
-from tests.worlds.git import a_repository, commit_by_hand, dirty, git, status, write
+from tests.worlds.git import a_repository, commit_by_hand, dirty, git, prepared, status, write
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_snapshot_leaves_no_trace(repo: Path) -> None:
     snapshot = Snapshot.take(repo)
     assert (status(repo), (repo / ".git/index").read_bytes()) == before
     assert changes(snapshot) == []
-    assert Snapshot.from_json(snapshot.to_json()) == snapshot
+    assert Snapshot.from_json(asdict(snapshot)) == snapshot
     assert list((repo / ".git/ccs").iterdir()) == []
 
 
@@ -119,7 +119,7 @@ def test_no_git_repository_is_none_where_that_is_asked_for(repo: Path, tmp_path:
 
 
 def test_a_directory_that_came_to_belong_to_another_repository_is_left_alone(repo: Path, tmp_path: Path) -> None:
-    tree = prepare(repo, "night", "main").top
+    tree = prepared(repo, "night", "main").top
     snapshot = Snapshot.take(tree)
     entry = journal.begin(tmp_path / "open.json", snapshot, "r", "t")
     (tree / ".git").unlink()  # for git it is a folder of the main checkout then

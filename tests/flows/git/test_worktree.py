@@ -13,8 +13,8 @@ import pytest
 from ccs.flows.git.busy import Hold
 from ccs.flows.git.command import GitError
 from ccs.flows.git.repository import Repository
-from ccs.flows.git.worktree import prepare, prepare_held
-from tests.worlds.git import a_repository, commit_by_hand, dirty, git, hook, status, write
+from ccs.flows.git.worktree import prepare
+from tests.worlds.git import a_repository, commit_by_hand, dirty, git, hook, prepared, status, write
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def repo(tmp_path: Path) -> Path:
 
 def refusal(directory: Path, name: str = "night", base: str = "main") -> str:
     with pytest.raises(GitError) as caught:
-        prepare(directory, name, base)
+        prepared(directory, name, base)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -32,7 +32,7 @@ def refusal(directory: Path, name: str = "night", base: str = "main") -> str:
 def test_it_is_made_on_a_branch_of_its_own(repo: Path) -> None:
     git(repo, "branch", "begin")
     commit_by_hand(repo, **{"a.txt": "two\n"})
-    made = prepare(repo, "night", "begin")
+    made = prepared(repo, "night", "begin")
     assert (made.path, made.top, made.branch, made.base) == (
         repo / "trees/night",
         repo / "trees/night",
@@ -49,18 +49,18 @@ def test_it_is_made_on_a_branch_of_its_own(repo: Path) -> None:
 
 
 def test_it_is_used_again_as_it_was_left(repo: Path) -> None:
-    made = prepare(repo, "night", "main")
+    made = prepared(repo, "night", "main")
     write(made.path, **{"a.txt": "edited\n", "new.txt": "n"})
     commit_by_hand(repo, **{"c.txt": "c"})
-    again = prepare(repo, "night", "main")
+    again = prepared(repo, "night", "main")
     assert (again.path, again.created) == (made.path, False)
     assert (again.path / "a.txt").read_text() == "edited\n"
     assert status(again.path) == " M a.txt\n?? new.txt"
 
 
 def test_a_directory_below_the_top_is_the_same_one_in_the_worktree(repo: Path) -> None:
-    assert prepare(repo / "sub/dir", "night", "main").path == repo / "trees/night/sub/dir"
-    assert prepare(repo / "sub", "night", "main").path == repo / "trees/night/sub"
+    assert prepared(repo / "sub/dir", "night", "main").path == repo / "trees/night/sub/dir"
+    assert prepared(repo / "sub", "night", "main").path == repo / "trees/night/sub"
     git(repo, "checkout", "-q", "--orphan", "bare-bones")
     git(repo, "rm", "-q", "-rf", "sub")
     commit_by_hand(repo)
@@ -69,32 +69,32 @@ def test_a_directory_below_the_top_is_the_same_one_in_the_worktree(repo: Path) -
 
 
 def test_one_that_was_deleted_by_hand_comes_back_with_its_commits(repo: Path) -> None:
-    made = prepare(repo, "night", "main")
+    made = prepared(repo, "night", "main")
     tip = commit_by_hand(made.path, **{"work.txt": "w"})
     subprocess.run(["rm", "-r", str(made.path)], check=True)
-    again = prepare(repo, "night", "main")
+    again = prepared(repo, "night", "main")
     assert again.created
     assert git(again.path, "rev-parse", "HEAD") == tip
     subprocess.run(["rm", "-r", str(repo / "trees")], check=True)
-    assert prepare(repo, "night", "main").created
+    assert prepared(repo, "night", "main").created
 
 
 def test_a_worktree_is_the_same_from_a_worktree(repo: Path, tmp_path: Path) -> None:
     git(repo, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
-    assert prepare(tmp_path / "side/sub", "night", "main").path == repo / "trees/night/sub"
-    assert prepare(repo / "trees/night", "night", "main").path == repo / "trees/night"
-    assert prepare(repo / "trees/night", "second", "main").path == repo / "trees/second"
+    assert prepared(tmp_path / "side/sub", "night", "main").path == repo / "trees/night/sub"
+    assert prepared(repo / "trees/night", "night", "main").path == repo / "trees/night"
+    assert prepared(repo / "trees/night", "second", "main").path == repo / "trees/second"
 
 
 def test_a_branch_of_a_remote_will_do(repo: Path, tmp_path: Path) -> None:
     git(repo, "branch", "release")
     git(tmp_path, "clone", "-q", str(repo), "clone")
     clone = tmp_path / "clone"
-    assert prepare(clone, "one", "release").base == "origin/release"
-    assert prepare(clone, "two", "origin/release").base == "origin/release"
+    assert prepared(clone, "one", "release").base == "origin/release"
+    assert prepared(clone, "two", "origin/release").base == "origin/release"
     assert git(clone, "config", "--get", "branch.two.remote", ok=False) == ""
     git(clone, "branch", "release", "origin/release")
-    assert prepare(clone, "three", "release").base == "release"
+    assert prepared(clone, "three", "release").base == "release"
 
 
 def test_a_branch_of_another_remote_unless_there_are_two(repo: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_branch_of_another_remote_unless_there_are_two(repo: Path, tmp_path: P
     clone = a_repository(tmp_path / "other", x="x")
     git(clone, "remote", "add", "fork", str(repo))
     git(clone, "fetch", "-q", "--all")
-    assert prepare(clone, "one", "release").base == "fork/release"
+    assert prepared(clone, "one", "release").base == "fork/release"
     git(clone, "remote", "add", "third", str(repo))
     git(clone, "fetch", "-q", "--all")
     said = refusal(clone, "two", "release")
@@ -137,7 +137,7 @@ def test_something_else_in_its_place(repo: Path, tmp_path: Path) -> None:
     (repo / "trees/link").symlink_to(tmp_path)
     assert "exists and is no worktree of this repository" in refusal(repo, "link")
     (repo / "trees/empty").mkdir()
-    assert prepare(repo, "empty", "main").created
+    assert prepared(repo, "empty", "main").created
 
 
 def test_a_folder_for_worktrees_that_is_none(repo: Path, tmp_path: Path) -> None:
@@ -162,18 +162,18 @@ def test_no_repository(tmp_path: Path) -> None:
 
 def test_a_detached_head_and_a_branch_in_the_way(repo: Path) -> None:
     git(repo, "checkout", "-q", "--detach")
-    assert prepare(repo, "night", "main").branch == "night"
+    assert prepared(repo, "night", "main").branch == "night"
     git(repo, "branch", "deep/er")
     assert "deep/er" in refusal(repo, "deep")
 
 
 def test_bare_repositories(repo: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--bare", str(repo), "shared.git")
-    made = prepare(tmp_path / "shared.git", "night", "main")
+    made = prepared(tmp_path / "shared.git", "night", "main")
     assert made.path == tmp_path / "shared.git/trees/night"
-    assert prepare(made.path / "sub", "night", "main").path == made.path / "sub"
+    assert prepared(made.path / "sub", "night", "main").path == made.path / "sub"
     git(tmp_path, "clone", "-q", "--bare", str(repo), "project/.bare")
-    assert prepare(tmp_path / "project/.bare", "night", "main").path == tmp_path / "project/trees/night"
+    assert prepared(tmp_path / "project/.bare", "night", "main").path == tmp_path / "project/trees/night"
     with pytest.raises(GitError, match="is a bare repository, which has no files"):
         Repository.at(tmp_path / "shared.git")
 
@@ -184,7 +184,7 @@ def test_submodules_come_from_the_main_checkout_or_are_named(repo: Path, tmp_pat
         git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(local), name)
     commit_by_hand(repo)
     subprocess.run(["rm", "-r", str(repo / ".git/modules/absent")], check=True)
-    made = prepare(repo, "night", "main")
+    made = prepared(repo, "night", "main")
     assert (made.path / "lib/lib.txt").read_text() == "lib"
     assert git(made.path / "lib", "remote", "get-url", "origin") == str(local)
     assert made.remarks == (
@@ -197,27 +197,27 @@ def test_a_repository_that_is_a_submodule(repo: Path, tmp_path: Path) -> None:
     local = a_repository(tmp_path / "lib", **{"lib.txt": "lib"})
     git(repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(local), "lib")
     commit_by_hand(repo)
-    made = prepare(repo / "lib", "night", "main")
+    made = prepared(repo / "lib", "night", "main")
     assert made.path == repo / "lib/trees/night"
-    assert prepare(made.path, "night", "main").path == made.path
+    assert prepared(made.path, "night", "main").path == made.path
     assert status(repo) == ""
 
 
 def test_a_repository_that_was_moved_with_its_worktrees(repo: Path, tmp_path: Path) -> None:
-    write(prepare(repo, "night", "main").path, **{"new.txt": "kept"})
+    write(prepared(repo, "night", "main").path, **{"new.txt": "kept"})
     moved = repo.rename(tmp_path / "moved")
-    again = prepare(moved, "night", "main")
+    again = prepared(moved, "night", "main")
     assert again.path == moved / "trees/night"
     assert not again.created
     assert status(again.path) == "?? new.txt"
 
 
 def test_one_whose_making_was_killed_is_made_anew(repo: Path) -> None:
-    made = prepare(repo, "night", "main")
+    made = prepared(repo, "night", "main")
     (repo / ".git/worktrees/night/locked").write_text("initializing")
     (repo / ".git/worktrees/night/index").unlink()
     (made.path / "a.txt").unlink()
-    again = prepare(repo, "night", "main")
+    again = prepared(repo, "night", "main")
     assert again.created
     assert status(again.path) == ""
 
@@ -233,7 +233,7 @@ def test_a_git_that_outlives_the_run_which_made_the_worktree_is_waited_for(repo:
     child.kill()
     child.wait()
     with ThreadPoolExecutor(1) as beside:
-        waiting = beside.submit(prepare, repo, "night", "main")
+        waiting = beside.submit(prepared, repo, "night", "main")
         assert not waiting.done()
         (tmp_path / "go").touch()
         assert waiting.result(60).branch == "night"
@@ -242,36 +242,36 @@ def test_a_git_that_outlives_the_run_which_made_the_worktree_is_waited_for(repo:
 
 
 def test_a_lock_that_a_killed_git_left_is_explained_and_stays(repo: Path) -> None:
-    made = prepare(repo, "night", "main")
+    made = prepared(repo, "night", "main")
     lock = repo / ".git/worktrees/night/index.lock"
     lock.touch()
-    assert prepare(repo, "night", "main").path == made.path  # it may be in use
+    assert prepared(repo, "night", "main").path == made.path  # it may be in use
     os.utime(lock, (time.time() - 7300, time.time() - 7300))
     said = refusal(repo)
     assert "2 hours old and no process holds it open" in said
     assert f"rm '{lock}'" in said
     with lock.open():
-        assert prepare(repo, "night", "main").path == made.path
+        assert prepared(repo, "night", "main").path == made.path
     assert lock.exists()
 
 
 def test_a_hook_that_fails_is_mentioned(repo: Path) -> None:
     hook(repo, "post-checkout", "exit 3")
-    made = prepare(repo, "night", "main")
+    made = prepared(repo, "night", "main")
     assert made.remarks == ("the repository's post-checkout hook failed in the new worktree",)
     assert status(made.path) == ""
 
 
 def test_another_branch_in_it_is_mentioned(repo: Path) -> None:
-    made = prepare(repo, "night", "main")
+    made = prepared(repo, "night", "main")
     git(made.path, "checkout", "-q", "-b", "elsewhere")
-    assert "has elsewhere checked out instead of branch night" in prepare(repo, "night", "main").remarks[0]
+    assert "has elsewhere checked out instead of branch night" in prepared(repo, "night", "main").remarks[0]
 
 
 def test_eight_at_once_of_one_name_and_of_eight(repo: Path) -> None:
     with ThreadPoolExecutor(8) as crowd:
-        same = list(crowd.map(lambda _: prepare(repo, "night", "main"), range(8)))
-        many = list(crowd.map(lambda n: prepare(repo, f"night-{n}", "main"), range(8)))
+        same = list(crowd.map(lambda _: prepared(repo, "night", "main"), range(8)))
+        many = list(crowd.map(lambda n: prepared(repo, f"night-{n}", "main"), range(8)))
     assert [w.created for w in same].count(True) == 1
     assert {w.path for w in same} == {repo / "trees/night"}
     assert all(w.created for w in many)
@@ -282,7 +282,7 @@ def test_eight_at_once_of_one_name_and_of_eight(repo: Path) -> None:
 def test_processes_at_once(repo: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from ccs.flows.git.worktree import prepare; "
-        "print(prepare(Path(sys.argv[1]), sys.argv[2], 'main').path)"
+        "print(prepare(Path(sys.argv[1]), sys.argv[2], 'main')[0].path)"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", code, str(repo), f"n{n % 4}"], stdout=subprocess.PIPE, text=True)
@@ -305,7 +305,7 @@ def test_the_callers_git_variables_lead_nowhere_else(
         "GIT_CONFIG_VALUE_0": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    assert prepare(repo, "night", "main").path == repo / "trees/night"
+    assert prepared(repo, "night", "main").path == repo / "trees/night"
     assert not (other / "trees").exists()
 
 
@@ -319,15 +319,15 @@ def test_odd_settings_of_the_user_change_nothing(repo: Path) -> None:
         "core.quotePath": "true",
     }.items():
         git(repo, "config", key, value)
-    assert prepare(repo, "night", "main").created
-    assert not prepare(repo, "night", "main").created
+    assert prepared(repo, "night", "main").created
+    assert not prepared(repo, "night", "main").created
 
 
 def test_a_path_with_odd_characters(tmp_path: Path) -> None:
     repo = a_repository(tmp_path / "line\nbreak ümlaut 'quoted'", **{"ä b/c.txt": "c"})
-    made = prepare(repo / "ä b", "night", "main")
+    made = prepared(repo / "ä b", "night", "main")
     assert made.path == repo / "trees/night/ä b"
-    assert not prepare(repo / "ä b", "night", "main").created
+    assert not prepared(repo / "ä b", "night", "main").created
     assert "line\\nbreak" in refusal(repo, "other", "nothing like it")
 
 
@@ -343,19 +343,19 @@ def test_a_repository_of_another_user(repo: Path) -> None:
 
 def test_the_folder_of_worktrees_stays_clean_where_the_repository_wants_it_seen(repo: Path) -> None:
     commit_by_hand(repo, **{".gitignore": "!trees/\n"})
-    prepare(repo, "night", "main")
+    prepared(repo, "night", "main")
     assert dirty(repo) == []
 
 
 def test_a_hold_comes_with_it(repo: Path) -> None:
-    made, hold = prepare_held(repo, "night", "main")
+    made, hold = prepare(repo, "night", "main")
     other = Hold.take(made.path)
-    assert not hold.is_alone()
+    assert not hold.upgrade()
     other.release()
-    assert hold.is_alone()
-    waited = threading.Thread(target=lambda: prepare(repo, "night", "main"))
+    assert hold.upgrade()
+    waited = threading.Thread(target=lambda: prepared(repo, "night", "main"))
     waited.start()
-    hold.share()
+    hold.downgrade()
     waited.join(60)
     assert not waited.is_alive()
     hold.release()

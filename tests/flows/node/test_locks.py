@@ -16,9 +16,9 @@ def test_one_has_it_or_many_share_it(tmp_path: Path) -> None:
     assert not other.take() and not other.take(shared=True)
     one.release()
     one.release()
-    assert one.take(shared=True) and one.is_mine_alone()
-    one.share()
-    assert other.take(shared=True) and not one.is_mine_alone()
+    assert one.take(shared=True) and one.upgrade()
+    one.downgrade()
+    assert other.take(shared=True) and not one.upgrade()
     assert (tmp_path / "lock").exists()
 
 
