@@ -34,7 +34,14 @@ SERVER_DEFAULTS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # Leases in memory are held for ever when the server restarts.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PYTHONSAFEPATH": "1",  # also for the Python processes that the server starts
 }
+
+_PATHS = (
+    *("CCS_HOME", "CCS_CLAUDE", "CLAUDE_CONFIG_DIR"),
+    *("PREFECT_HOME", "PREFECT_PROFILES_PATH", "PREFECT_API_SSL_CERT_FILE"),
+)
+"""Variables that hold the path of a file or folder."""
 
 
 @contextlib.contextmanager
@@ -103,7 +110,7 @@ def _start_server(settings: Settings, own: Process, port: int | None) -> str:
         raise RequestError(f"no port from {PORTS[0]} to {PORTS[-1]} is free", "choose one with --port")
     url = _url(chosen)
     say(f"server: starting at {url} (log: {own.log}) …")
-    command = [sys.executable, "-m", "ccs.deployments.server", "--host", "127.0.0.1", "--port", str(chosen)]
+    command = [sys.executable, "-P", "-m", "ccs.deployments.server", "--host", "127.0.0.1", "--port", str(chosen)]
     own.start(command, {**SERVER_DEFAULTS, **_env(settings), "PREFECT_API_URL": url}, {"url": url})
     return url
 
@@ -127,19 +134,24 @@ def ensure_node(settings: Settings, url: str, pool: str, name: str, limit: int |
     env = {**_env(settings), **settings.environment_for(url), **({"CCS_CLAUDE": claude} if claude else {})}
     limited = ["--limit", str(limit)] if limit else []
     begin = node.log_size()
-    node.start([sys.executable, "-m", "ccs.deployments.node", "--pool", pool, "--name", name, *limited], env, facts)
+    command = [sys.executable, "-P", "-m", "ccs.deployments.node", "--pool", pool, "--name", name, *limited]
+    node.start(command, env, facts)
     _wait_for(lambda: _says_ready(node, begin), node, f"node {name} did not get ready")
     _wait_for(lambda: _with_api(settings, url, lambda api: _is_known(api, pool, name)), node, f"node {name} is unknown")
     return node
 
 
 def _env(settings: Settings) -> dict[str, str]:
-    """The environment of server and node: where it names a proxy, none that leads to this machine itself."""
-    if not any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in settings.env):
-        return dict(settings.env)
-    given = settings.env.get("no_proxy") or settings.env.get("NO_PROXY") or ""
-    none = f"{given},127.0.0.1,localhost,::1".lstrip(",")
-    return {**settings.env, "no_proxy": none, "NO_PROXY": none}
+    """The environment of server and node, which work in another folder than the user.
+
+    Paths in it are absolute; where it names a proxy, none leads to this machine itself.
+    """
+    env = dict(settings.env)
+    env |= {name: str(expanded(env[name]).absolute()) for name in _PATHS if env.get(name)}
+    if any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in env):
+        given = env.get("no_proxy") or env.get("NO_PROXY") or ""
+        env["no_proxy"] = env["NO_PROXY"] = f"{given},127.0.0.1,localhost,::1".lstrip(",")
+    return env
 
 
 def stop_node(node: Process, settings: Settings, now: bool) -> None:

@@ -43,11 +43,20 @@ class Process:
         return bool(self.pid) and born(self.pid) == self.born
 
     def start(self, command: Sequence[str], env: Mapping[str, str], facts: Mapping[str, str]) -> None:
-        """Start it in a session of its own, and remember it."""
+        """Start it in a session of its own, and remember it.
+
+        It works in its own folder: Python takes modules, and Prefect settings, from the one that a user is in.
+        """
         private_folder(self.file.parent)
         with self.log.open("ab") as log:
             child = subprocess.Popen(
-                command, env=dict(env), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=dict(env),
+                cwd=self.file.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self.pid, self.facts = child.pid, dict(facts)
         child.returncode = 0  # it is not waited for: it outlives this process

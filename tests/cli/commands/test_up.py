@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,50 @@ def test_up_starts_everything_twice_is_once_and_down_leaves_nothing(cli: Cli) ->
 
     again = cli.process("up", "-d", timeout=300)  # the same address as before, from the profile
     assert f"http://127.0.0.1:{port}" in again.err
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder full of code that hides modules and settings of Prefect, and the file that it writes when it runs."""
+    folder, proof = tmp_path / "checkout", tmp_path / "pwned"
+    folder.mkdir()
+    for name in {*sys.stdlib_module_names, *packages_distributions()} - {"__main__"}:
+        (folder / f"{name}.py").write_text(f"open({str(proof)!r}, 'a').write(__name__ + '\\n')\n")
+    handler = {"class": "logging.FileHandler", "filename": str(proof)}
+    logging = {"version": 1, "handlers": {"trap": handler}, "root": {"handlers": ["trap"]}}
+    (folder / "logging.yml").write_text(json.dumps(logging))
+    setting = "logging.config_path = 'logging.yml'\n"
+    (folder / "prefect.toml").write_text(setting)
+    (folder / "pyproject.toml").write_text(f"[tool.prefect]\n{setting}")
+    (folder / ".env").write_text("PREFECT_LOGGING_CONFIG_PATH=logging.yml\n")
+    return folder, proof
+
+
+@pytest.mark.node
+def test_nothing_takes_code_or_settings_from_the_folder_that_ccs_is_called_in(
+    cli: Cli, trap: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, proof = trap
+    monkeypatch.chdir(folder)
+    up = cli.process("up", "-d", "--port", str(free_port()), "--name", "here", timeout=300)
+    assert up.code == 0, up
+    for words in (["--help"], ["jobs", "list"], ["doctor"], ["status"], ["worktrees", "list", "."], ["debug", "env"]):
+        cli.process(*words)
+    assert cli.process("down", "--now").code == 0
+    assert not proof.exists(), proof.read_text()
+
+
+@pytest.mark.node
+def test_a_home_that_is_relative_is_the_same_for_node_and_command_line(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server_url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    up = cli.process("up", "-d", "--name", "near", PREFECT_API_URL=server_url, CCS_HOME="near", timeout=300)
+    assert up.code == 0, up
+    node = Process.load(tmp_path / "near" / "node-near.json")
+    environment = Path(f"/proc/{node.pid}/environ").read_bytes().split(b"\0")
+    assert f"CCS_HOME={tmp_path / 'near'}".encode() in environment
+    assert cli.process("down", "--now", PREFECT_API_URL=server_url, CCS_HOME="near").code == 0
 
 
 @pytest.mark.node
