@@ -14,7 +14,7 @@ from ccs.cli.client.settings import Settings
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.flows.node.files import expanded
 from ccs.flows.server.clock import told_time
-from ccs.flows.server.variables import Answer
+from ccs.flows.server.variables import CONFLICT, NOT_FOUND, Answer
 
 # httpx imports its own command line (with rich and click) and HTTP/2 when it can: more than half of its import time.
 _UNUSED = [name for name in ("httpx._main", "h2") if name not in sys.modules]
@@ -35,7 +35,7 @@ _TOLD_AT = 6
 """Such retries, after which a person is told what is waited for."""
 
 _BUSY = frozenset({502, 503, 504})
-_ABSENT, _TAKEN, _TOO_MANY = 404, 409, 429
+_TOO_MANY = 429
 _CSRF = b"CSRF token"
 """In what Prefect says with a 403 to a change without the token it protects itself with."""
 _ROLLED_BACK = b'"exception_message"'
@@ -97,18 +97,12 @@ class Transport:
 
     def find(self, path: str) -> dict[str, Any] | None:
         """What the server holds at a path; None when there is nothing."""
-        try:
-            return dict(self.get(path))
-        except RequestError as error:
-            if error.status == _ABSENT:
-                return None
-            raise
+        answer = self.ask("GET", path, changes=False, accept=NOT_FOUND)
+        return None if answer.status == NOT_FOUND else dict(answer.content)
 
     def read(self, path: str, body: object) -> Any:
         """The answer to a question that is asked with POST and changes nothing."""
-        if self.rehearsal:
-            self.rehearsal.reading("POST", path, body)
-        return self.request("POST", path, body, safe=True)
+        return self.ask("POST", path, body, changes=False).content
 
     def post(self, path: str, body: object = None, safe: bool = False) -> Any:
         """Create or start something; `safe` when a second time would do no more than the first."""
@@ -118,37 +112,21 @@ class Transport:
 
     def add(self, path: str, body: object) -> dict[str, Any] | None:
         """Create something that has a name of its own; None when that is taken."""
-        try:
-            return dict(self.post(path, body))
-        except RequestError as error:
-            if error.status == _TAKEN:
-                return None
-            raise
+        answer = self.ask("POST", path, body, accept=CONFLICT)
+        return None if answer.status == CONFLICT else dict(answer.content)
 
     def patch(self, path: str, body: object) -> None:
         """Set fields: as safe to repeat as it is to do."""
-        if self.rehearsal:
-            self.rehearsal.keep("PATCH", path, body)
-        else:
-            self.request("PATCH", path, body, safe=True)
+        self.ask("PATCH", path, body)
 
     def delete(self, path: str) -> bool:
         """Delete something; False when it was not there (any more)."""
-        if self.rehearsal:
-            self.rehearsal.keep("DELETE", path)
-            return True
-        try:
-            self.request("DELETE", path, safe=True)
-        except RequestError as error:
-            if error.status == _ABSENT:
-                return False
-            raise
-        return True
+        return self.ask("DELETE", path, accept=NOT_FOUND).status != NOT_FOUND
 
     def ask(
         self, method: str, path: str, body: object = None, *, changes: bool = True, accept: int | None = None
     ) -> Answer:
-        """As ccs.flows.server.variables wants it of a server: the answer, also one of the status `accept`."""
+        """The answer to a request, also one of the status `accept`; what `changes` anything is kept in a rehearsal."""
         if self.rehearsal and changes:
             return Answer(200, self.rehearsal.keep(method, path, body))
         if self.rehearsal:
@@ -240,7 +218,7 @@ class Transport:
                 "set PREFECT_API_AUTH_STRING (user:password), or PREFECT_API_KEY, to what the server expects",
                 status,
             )
-        if status == _ABSENT and said in ("", "Not Found"):
+        if status == NOT_FOUND and said in ("", "Not Found"):
             return RequestError(
                 f"there is nothing at {answer.url.path} on {self.settings.api_url}",
                 f"if no address works, is that ({self.settings.origin}) a Prefect API? It ends in /api",
