@@ -75,7 +75,7 @@ NEVER_PREFECT = (
     *("cli", "blocks.env", "blocks.redact", "blocks.spellings"),
     *("flows.spec", "flows.node", "flows.schedules"),
     *("flows.server.variables", "flows.server.names", "flows.server.clock"),
-    *("flows.budgets.sums", "flows.budgets.ledger", "flows.budgets.pause"),
+    *("flows.budgets.sums", "flows.budgets.offer", "flows.budgets.ledger", "flows.budgets.pause"),
     *("flows.git", "flows.claude", "flows.processes"),
 )
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from ccs.blocks.profile import Profile
-from ccs.flows.budgets.budget import Allowance, BudgetSpent, Stopped
+from ccs.flows.budgets.budget import Allowance, Stopped
+from ccs.flows.budgets.offer import BudgetSpent
 from ccs.flows.claude.attempt import run_attempt
 from ccs.flows.claude.events import Answered, Event
 from ccs.flows.claude.executable import Executable

@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import pytest
 
-from ccs.flows.budgets.budget import Allowance, Budget, BudgetSpent, Stopped
+from ccs.flows.budgets.budget import Allowance, Budget, Stopped
+from ccs.flows.budgets.offer import BudgetSpent
 from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, micro
 from ccs.flows.processes.stop import Stop
 from tests.worlds.budget import NOON, Limits, World, a_job, a_task, a_world, no_server
@@ -236,7 +237,8 @@ def test_sixteen_at_once_never_pass_the_limit(world: World) -> None:
 
 SPENDER = """
 import json, sys
-from ccs.flows.budgets.budget import Budget, BudgetSpent
+from ccs.flows.budgets.budget import Budget
+from ccs.flows.budgets.offer import BudgetSpent
 from ccs.flows.processes.stop import Stop
 from ccs.flows.spec.job import Job, WorkingDirectory
 from ccs.flows.spec.task import Task
