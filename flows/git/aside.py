@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ccs.flows.git.busy import Hold, changing
 from ccs.flows.git.command import LONG, GitError, naming, shown
+from ccs.flows.git.index import await_index, scratch_index, write_index
 from ccs.flows.git.refs import ROOT, aside_ref, keep, write_commit
 from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
 from ccs.flows.git.snapshot import Snapshot, with_files
@@ -125,9 +126,9 @@ def _beyond_a_link(repository: Repository, path: str) -> bool:
 def _tree(repository: Repository, base: str, entries: dict[str, TreeEntry | None]) -> str:
     if not entries:
         return base
-    with repository.scratch_index(copied=False) as index:
+    with scratch_index(repository, copied=False) as index:
         repository.git("read-tree", base, index=index)
-        repository.write_index(entries, index)
+        write_index(repository, entries, index)
         return repository.git("write-tree", index=index).line
 
 
@@ -154,9 +155,9 @@ def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Sn
     """Make files and index what they are to be; git refuses when a file is not as it was saved."""
     entries = {p: after for p, (_, after) in repository.difference(now.staged, goal.staged).items()}
     if entries:
-        repository.await_index()
+        await_index(repository)
     if now.files != goal.files:
-        with repository.scratch_index() as index:
+        with scratch_index(repository) as index:
             repository.git("read-tree", "--reset", now.files, index=index)
             repository.ask("update-index", "-q", "--refresh", index=index, timeout=LONG)
             said = repository.ask("read-tree", "-m", "-u", now.files, goal.files, index=index, timeout=LONG)
@@ -166,7 +167,7 @@ def _restore(repository: Repository, snapshot: Snapshot, now: Snapshot, goal: Sn
     if unmerged:
         wanted = repository.difference(repository.tree_of(""), goal.staged)
         entries |= {path: wanted.get(path, (None, None))[1] for path in unmerged}
-    repository.write_index(entries)
+    write_index(repository, entries)
     repository.ask("update-index", "-q", "--refresh", timeout=LONG)
     again = Snapshot.of(repository)
     if rest := sorted(repository.difference(goal.files, again.files)):

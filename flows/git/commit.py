@@ -11,6 +11,7 @@ from typing import IO
 from ccs.flows.git import locks
 from ccs.flows.git.busy import changing
 from ccs.flows.git.command import LONG, Answer, GitError, GitTimeoutError, naming, shown
+from ccs.flows.git.index import await_index, scratch_index, write_index
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository, TreeEntry
 from ccs.flows.git.selection import changed_inside, select
@@ -79,7 +80,7 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
                 + _unfinished(snapshot, before.operation)
             )
         make = partial(_commit, repository, origin, author, _identity(repository, author), timeout)
-        repository.await_index()  # a commit that the index does not follow would look like its opposite, staged
+        await_index(repository)  # a commit that the index does not follow would look like its opposite, staged
         try:
             commit_id = make(before.head, found.entries)
         except GitError:
@@ -126,7 +127,7 @@ def _unstage(repository: Repository, snapshot: Snapshot, now: Snapshot) -> None:
         return
     staged = repository.difference(now.base, now.staged)
     kept = {*repository.difference(snapshot.base, snapshot.staged), *repository.difference(now.base, now.files)}
-    repository.write_index({path: before for path, (before, _) in staged.items() if path not in kept})
+    write_index(repository, {path: before for path, (before, _) in staged.items() if path not in kept})
     repository.ask("update-index", "-q", "--refresh")
 
 
@@ -163,9 +164,9 @@ def _commit(
     entries: Mapping[str, TreeEntry | None],
 ) -> str:
     """Commit these entries on top of what is checked out; the commit's id."""
-    with repository.scratch_index() as index:
+    with scratch_index(repository) as index:
         repository.git("read-tree", *(["--reset", head] if head else ["--empty"]), index=index)
-        repository.write_index(entries, index)
+        write_index(repository, entries, index)
         repository.ask("update-index", "-q", "--refresh", index=index)
         with _message(origin.text) as message:
             try:
@@ -184,7 +185,7 @@ def _commit(
         raise _refused(repository, said)
     differs = {path: after for path, (_, after) in repository.difference(head or repository.tree_of(""), new).items()}
     with contextlib.suppress(GitError):  # another git has the index; it is tried again in the end
-        repository.write_index(differs)
+        write_index(repository, differs)
     repository.ask("update-index", "-q", "--refresh")
     return new
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from ccs.flows.git.command import shown
 
+PATIENCE = 10.0
+"""Seconds in which another git command is expected to be done with its lock."""
+
 _FRESH = 60.0
 _FRESH_UNSEEN = 900.0
 """Seconds in which a lock of git may be in use; longer where nobody can see who holds it."""

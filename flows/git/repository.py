@@ -2,18 +2,15 @@
 
 import re
 import shlex
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from ccs.flows.git import locks
 from ccs.flows.git.command import (
-    USUAL,
     Answer,
     CommandFailedError,
     GitError,
@@ -35,9 +32,6 @@ GITLINK = "160000"
 Difference = dict[str, tuple[TreeEntry | None, TreeEntry | None]]
 """For each path that differs between two trees what is there before and after."""
 
-_PATIENCE = 10.0
-"""Seconds in which another git command is expected to be done with its lock."""
-
 _OPERATIONS = {
     "rebase-merge": "rebase",
     "rebase-apply/applying": "am",
@@ -47,6 +41,14 @@ _OPERATIONS = {
     "REVERT_HEAD": "revert",
     "sequencer": "cherry-pick",
 }
+
+
+class Options(TypedDict, total=False):
+    """What `run` takes beside the arguments of git."""
+
+    stdin: str
+    env: Mapping[str, str] | None
+    timeout: float
 
 
 @dataclass(frozen=True)
@@ -127,32 +129,18 @@ class Repository:
         """Whether the repository is bare, whatever working trees are linked to it."""
         return run(self.common_dir, "config", "--type=bool", "--get", "core.bare").line == "true"
 
-    def ask(
-        self,
-        *arguments: str,
-        stdin: str = "",
-        index: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        timeout: float = USUAL,
-    ) -> Answer:
+    def ask(self, *arguments: str, index: Path | None = None, **options: Unpack[Options]) -> Answer:
         """Run git, whatever comes of it; with `index` instead of the index of this working tree."""
         if index:
-            env = {**(env or {}), "GIT_INDEX_FILE": str(index)}
+            options["env"] = {**(options.get("env") or {}), "GIT_INDEX_FILE": str(index)}
             arguments = ("-c", "core.fsmonitor=false", *arguments)
-        return run(self.place, *arguments, stdin=stdin, env=env, timeout=timeout)
+        return run(self.place, *arguments, **options)
 
-    def git(
-        self,
-        *arguments: str,
-        stdin: str = "",
-        index: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        timeout: float = USUAL,
-    ) -> Answer:
+    def git(self, *arguments: str, index: Path | None = None, **options: Unpack[Options]) -> Answer:
         """Run git, which must succeed; GitError with git's reason, or with what to do about a lock, when it fails."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + locks.PATIENCE
         while True:
-            answer = self.ask(*arguments, stdin=stdin, index=index, env=env, timeout=timeout)
+            answer = self.ask(*arguments, index=index, **options)
             lock = None if answer.ok else self._lock_named(answer)
             if lock is None or locks.stale(lock) or time.monotonic() > deadline:
                 break
@@ -160,15 +148,6 @@ class Repository:
         if not answer.ok:
             raise self.failure(" ".join(w for w in arguments[:2] if not w.startswith("-")), answer)
         return answer
-
-    def await_index(self) -> None:
-        """Return when no other git command has the index; GitError when one keeps it."""
-        lock = self.git_dir / "index.lock"
-        deadline = time.monotonic() + _PATIENCE
-        while lock.exists():
-            if locks.stale(lock) or time.monotonic() > deadline:
-                raise GitError(locks.explained(lock))
-            time.sleep(0.1)
 
     def failure(self, what: str, answer: Answer) -> CommandFailedError:
         """The error for a command that failed."""
@@ -214,39 +193,6 @@ class Repository:
                 (None if new_mode == "000000" else (new_mode, new)),
             )
         return found
-
-    def write_index(self, entries: Mapping[str, TreeEntry | None], index: Path | None = None) -> None:
-        """Set entries of the index, or take them out; all the others stay as they are."""
-        if not entries:
-            return
-        nothing = "0" * len(self.tree_of(""))
-        lines = [
-            f"{mode} {oid}\t{path}" for path, (mode, oid) in ((p, e or ("0", nothing)) for p, e in entries.items())
-        ]
-        ordered = [line for line in lines if line.startswith("0 ")] + [ln for ln in lines if not ln.startswith("0 ")]
-        self.git("update-index", "-z", "--index-info", stdin="\0".join(ordered) + "\0", index=index)
-
-    @contextmanager
-    def scratch_index(self, copied: bool = True) -> Iterator[Path]:
-        """A path for an index beside the real one, with its content when `copied`."""
-        folder = self.git_dir / "ccs"
-        try:
-            folder.mkdir(exist_ok=True)
-            for left in folder.glob("index-*"):
-                if time.time() - left.stat().st_mtime > 86400:  # of a run that was killed
-                    shutil.rmtree(left, ignore_errors=True)
-            scratch = tempfile.TemporaryDirectory(prefix="index-", dir=folder, ignore_cleanup_errors=True)
-        except OSError as error:
-            raise GitError(f"{shown(folder)} cannot be written to: {error.strerror or error}") from None
-        with scratch as name:
-            index = Path(name) / "index"
-            real = self.git_dir / "index"
-            if copied and real.exists():
-                try:
-                    shutil.copy2(real, index)  # with its time, by which git knows which files it must read again
-                except OSError as error:
-                    raise GitError(f"{shown(folder)} cannot be written to: {error.strerror or error}") from None
-            yield index
 
 
 def _refusal(where: str, stderr: str) -> GitError:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ccs.flows.git import locks
 from ccs.flows.git.command import LONG, CommandFailedError, GitError, shown
+from ccs.flows.git.index import scratch_index, write_index
 from ccs.flows.git.repository import Difference, Repository
 from ccs.flows.git.status import Status
 
@@ -125,7 +126,7 @@ def branches_and_stashes(repository: Repository) -> tuple[tuple[str, ...], froze
 
 def _trees(repository: Repository, status: Status) -> tuple[str, str]:
     """The tree of the index and that of the files."""
-    with repository.scratch_index() as index:
+    with scratch_index(repository) as index:
         conflicts = set(status.unmerged)  # they have no tree; what is in the files stands for them
         _update(repository, index, [p for p in status.present if p in conflicts], conflicts & set(status.gone))
         staged = repository.git("write-tree", index=index).line
@@ -134,7 +135,7 @@ def _trees(repository: Repository, status: Status) -> tuple[str, str]:
 
 
 def _update(repository: Repository, index: Path, present: Iterable[str], gone: Iterable[str]) -> None:
-    repository.write_index(dict.fromkeys(gone), index)
+    write_index(repository, dict.fromkeys(gone), index)
     paths = "".join(f"{path}\0" for path in present)
     if not paths:
         return
@@ -148,7 +149,7 @@ def _update(repository: Repository, index: Path, present: Iterable[str], gone: I
 
 def with_files(repository: Repository, tree: str, paths: list[str]) -> str:
     """The tree with these files added, as they are in the directory."""
-    with repository.scratch_index(copied=False) as index:
+    with scratch_index(repository, copied=False) as index:
         repository.git("read-tree", tree, index=index)
         _update(repository, index, paths, ())
         return repository.git("write-tree", index=index).line

@@ -131,7 +131,7 @@ def test_a_lock_that_a_killed_git_left_is_explained(repo: Path) -> None:
 def test_nothing_is_committed_while_another_git_keeps_the_index(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot, head = Snapshot.take(repo), git(repo, "rev-parse", "HEAD")
     write(repo, **{"a.txt": "two\n", "new.txt": "new\n"})
-    monkeypatch.setattr("ccs.flows.git.repository._PATIENCE", 0.5)
+    monkeypatch.setattr("ccs.flows.git.locks.PATIENCE", 0.5)
     (repo / ".git/index.lock").touch()
     with pytest.raises(GitError, match=r"is at work with .*index.lock: try again later"):
         committed(repo, snapshot)
@@ -141,7 +141,7 @@ def test_nothing_is_committed_while_another_git_keeps_the_index(repo: Path, monk
 def test_when_the_index_cannot_follow_a_commit_that_is_said_and_the_commit_stays(
     repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ccs.flows.git.repository._PATIENCE", 0.5)
+    monkeypatch.setattr("ccs.flows.git.locks.PATIENCE", 0.5)
     hook(repo, "post-commit", "touch .git/index.lock")
     snapshot = Snapshot.take(repo)
     write(repo, **{"a.txt": "two\n", "new.txt": "new\n"})

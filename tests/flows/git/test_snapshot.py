@@ -13,6 +13,7 @@ from ccs.flows.git import journal
 from ccs.flows.git.aside import aside
 from ccs.flows.git.command import GitError, NoRepositoryError, naming, run
 from ccs.flows.git.commit import commit
+from ccs.flows.git.index import scratch_index, write_index
 from ccs.flows.git.message import Origin
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot, changes
@@ -142,7 +143,7 @@ def test_a_lock_of_another_git_is_waited_for(repo: Path) -> None:
     lock = repo / ".git/index.lock"
     lock.touch()
     child = subprocess.Popen(["sh", "-c", 'sleep 1; rm "$0"', str(lock)])
-    Repository.at(repo).write_index({"b.txt": None})
+    write_index(Repository.at(repo), {"b.txt": None})
     child.wait()
     assert status(repo) == "D  b.txt\n?? b.txt"
 
@@ -166,5 +167,5 @@ def test_what_a_hook_leaves_in_the_background_is_not_waited_for(repo: Path, tmp_
 def test_an_index_that_cannot_be_copied_is_one_sentence(repo: Path) -> None:
     (repo / ".git/index").unlink()
     (repo / ".git/index").mkdir()  # as little to be copied as with a full disk
-    with pytest.raises(GitError, match=r"\.git/ccs cannot be written to: "), Repository.at(repo).scratch_index():
+    with pytest.raises(GitError, match=r"\.git/ccs cannot be written to: "), scratch_index(Repository.at(repo)):
         pass
