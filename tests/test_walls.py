@@ -47,7 +47,13 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
     "flows.spec": ("ccs.flows.spec",),
     "flows.node": ("ccs.flows.node",),
     "flows.schedules": ("ccs.flows.schedules",),
-    "flows.budgets": ("ccs.flows.budgets", "ccs.flows.processes", "ccs.flows.server", "ccs.flows.spec"),
+    "flows.budgets": (
+        "ccs.flows.budgets",
+        "ccs.flows.log",
+        "ccs.flows.processes",
+        "ccs.flows.server",
+        "ccs.flows.spec",
+    ),
     "flows.budgets.sums": ("ccs.flows.server.names",),
     "flows.sessions": (
         "ccs.flows.sessions",

@@ -19,8 +19,9 @@ from prefect.logging import get_logger
 
 from ccs.flows.budgets.ledger import LedgerError
 from ccs.flows.budgets.offer import Account, BudgetSpent, accounts, own_offer
-from ccs.flows.budgets.reservations import Clock, Log, Reservations
+from ccs.flows.budgets.reservations import Clock, Reservations
 from ccs.flows.budgets.sums import MICRO, Budgeted, micro
+from ccs.flows.log import Log
 from ccs.flows.processes.stop import Stop, StopReason
 from ccs.flows.spec.job import Job
 from ccs.flows.spec.task import Task

@@ -3,7 +3,6 @@
 The sums of the accounts are on the server. An account of which nothing is left pauses the job.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -13,10 +12,10 @@ from ccs.flows.budgets.ledger import FullError, Ledger
 from ccs.flows.budgets.offer import Account, BudgetSpent, Offer
 from ccs.flows.budgets.pause import pause
 from ccs.flows.budgets.sums import Sums, UsedUp
+from ccs.flows.log import Log
 from ccs.flows.server.connection import connected
 from ccs.flows.server.variables import Server
 
-Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 Clock = Callable[[], datetime]
 
 _ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})

@@ -5,7 +5,6 @@ model has answered it. The gate is a variable on the server that is there while 
 is a second one.
 """
 
-import logging
 import math
 import random
 import time
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 
 from ccs.flows.limits.states import Closed, Due, Open, Pass, Probing
+from ccs.flows.log import Log
 from ccs.flows.server.connection import BriefConnection
 from ccs.flows.server.names import limit_variable, probe_variable
 from ccs.flows.server.variables import Variable, Variables
@@ -30,8 +30,6 @@ _PAUSE, _LONGEST_PAUSE = 300.0, 1800.0  # seconds, when nobody knows the reset
 _JUST_OVER = 120.0  # a task may need so long to say that it met a limit
 _FARTHEST = 32 * 86400.0  # a reset beyond a month is none
 
-Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
-
 
 class LimitGate:
     """The gate as one attempt sees it: it enters, says that the model has answered or that it met a limit, and leaves.
@@ -41,7 +39,7 @@ class LimitGate:
     """
 
     def __init__(
-        self, profile: str | None, node: str, logger: Logger, *, clock: Callable[[], float] | None = None
+        self, profile: str | None, node: str, logger: Log, *, clock: Callable[[], float] | None = None
     ) -> None:
         self.whose = f"profile {profile!r}" if profile is not None else f"the login of node {node!r}"
         self._name = limit_variable(profile, node)

@@ -1,6 +1,5 @@
 """The attempts of one task: until it has succeeded, has to wait for a usage limit, or another would be no use."""
 
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request
 from ccs.flows.limits.gate import LimitGate
 from ccs.flows.limits.states import Closed, Pass
+from ccs.flows.log import Log
 from ccs.flows.processes.command import CommandResult
 from ccs.flows.processes.shell import Shell
 from ccs.flows.record.outcome import Attempt, Cause, Figures, Used
@@ -59,7 +59,7 @@ class Assignment:
     sessions: SessionStore
     shell: Shell
     changed: Callable[[], Sequence[str]]
-    log: logging.Logger | logging.LoggerAdapter[logging.Logger]
+    log: Log
 
 
 @dataclass(frozen=True)
