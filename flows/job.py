@@ -17,13 +17,15 @@ from ccs.flows.node.files import UnknownUserError
 from ccs.flows.node.identity import marks, state_folder
 from ccs.flows.processes.shell import CONDITION_TIMEOUT, Shell
 from ccs.flows.record import table as results
-from ccs.flows.record.outcome import NOT_RUN, OK, RUNNING, SKIPPED, WAITING, Row, blank, kept
+from ccs.flows.record.outcome import blank, kept
+from ccs.flows.record.row import NO_PAUSE, TaskRow
 from ccs.flows.run.plan import Plan
 from ccs.flows.run.run import Run
 from ccs.flows.run.suspension import suspend
 from ccs.flows.run.task import run_task
 from ccs.flows.spec.job import Job
 from ccs.flows.spec.task import Task
+from ccs.flows.spec.verdict import FINE, Reason, TaskState, is_failure
 from ccs.flows.workplace.directory import WorkplaceError
 from ccs.flows.workplace.workplace import Workplace
 
@@ -46,13 +48,13 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
         workplace = Workplace.open(job, [t for t in due if t.enabled], str(flow_run.id), done, logger)
         if workplace.is_anew:
             done = {id_: _anew(row) for id_, row in done.items()}
-            due = [t for t in chosen if t in due or (t.id in done and done[t.id]["verdict"] == NOT_RUN)]
+            due = [t for t in chosen if t in due or (t.id in done and done[t.id]["verdict"] == TaskState.NOT_RUN)]
     except (WorkplaceError, UnknownUserError) as problem:
         logger.error("%s", problem)
         return Failed(message=str(problem))
     if not any(t.enabled for t in chosen):
         return _skipped("the job has no tasks" if not job.tasks else "every task is disabled")
-    rows = [(t, done.get(t.id) or _first_row(t)) for t in chosen]
+    rows = [(t, done.get(t.id) or _first_row(job, t)) for t in chosen]
     run = Run(job, str(flow_run.id), str(deployment.id or ""), workplace, rows)
     logger.info(
         "job %s on node %s in %s: %s", job.name, workplace.node, workplace.directory, ", ".join(t.name for t in chosen)
@@ -61,8 +63,8 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
         if job.only_if and not done and (refusal := _refusal(job.only_if, run)):
             return refusal
         _run_tasks(due, run)
-    if (until := run.waits_until) is not None:
-        waiting = dict.fromkeys(o.verdict.detail for o in run.outcomes.values() if o.waits_until)
+    if (until := run.goes_on) is not None:
+        waiting = dict.fromkeys(o.verdict.detail for o in run.outcomes.values() if o.pause)
         suspend(until, "; ".join(waiting))
     return _final_state(chosen, run)
 
@@ -87,11 +89,11 @@ def skip_task(spec: Task) -> State[None]:
     return Completed(name="Skipped", message="the task is disabled")
 
 
-def _done(job: Job, continues: str) -> dict[str, Row]:
+def _done(job: Job, continues: str) -> dict[str, TaskRow]:
     """By task id the rows of what this run did before it was interrupted, or of what the run did that it continues."""
     own = results.read_rows(job.name, str(flow_run.id)) if flow_run.run_count > 1 else []
     if own:
-        return {row["id"]: row for row in own if "id" in row}
+        return {row["id"]: row for row in own if row["id"]}
     if not continues:
         return {}
     found = results.read_rows(job.name, continues)
@@ -103,34 +105,31 @@ def _done(job: Job, continues: str) -> dict[str, Row]:
     return {
         row["id"]: kept(row, continues)
         for row in found
-        if "id" in row and row["verdict"] == OK and not (row["id"] in committing and row.get("undecided"))
+        if row["id"] and row["verdict"] == Reason.OK and not (row["id"] in committing and row["undecided"])
     }  # an undecided one ended beside others, and the run was killed before they did and its changes were committed
 
 
-def _due(job: Job, chosen: list[Task], done: dict[str, Row]) -> list[Task]:
+def _due(job: Job, chosen: list[Task], done: dict[str, TaskRow]) -> list[Task]:
     """The tasks to run: all that have not succeeded; after a usage limit only those that have not ended."""
-    verdicts = {t.id: done[t.id]["verdict"] if t.id in done else NOT_RUN for t in chosen}
-    if WAITING not in verdicts.values():
-        return [t for t in chosen if verdicts[t.id] != OK]
-    stopped = job.on_failure == "stop" and any(map(_is_failure, verdicts.values()))
-    wanted = (WAITING, RUNNING) if stopped else (WAITING, RUNNING, NOT_RUN)
+    verdicts = {t.id: done[t.id]["verdict"] if t.id in done else TaskState.NOT_RUN for t in chosen}
+    if TaskState.WAITING not in verdicts.values():
+        return [t for t in chosen if verdicts[t.id] != Reason.OK]
+    wanted = {TaskState.WAITING, TaskState.RUNNING}
+    if job.on_failure == "continue" or not any(map(is_failure, verdicts.values())):
+        wanted.add(TaskState.NOT_RUN)
     return [t for t in chosen if verdicts[t.id] in wanted]
 
 
-def _is_failure(verdict: str) -> bool:
-    return verdict not in (OK, SKIPPED, NOT_RUN, WAITING, RUNNING)
-
-
-def _anew(row: Row) -> Row:
+def _anew(row: TaskRow) -> TaskRow:
     """The row of a task, which begins anew when it waited, or its changes were not committed yet; its figures stay."""
-    is_lost = row["verdict"] == WAITING or (row["verdict"] == OK and row.get("undecided"))
-    return {**row, "verdict": NOT_RUN} if is_lost else row
+    is_lost = row["verdict"] == TaskState.WAITING or (row["verdict"] == Reason.OK and row["undecided"])
+    return {**row, "verdict": str(TaskState.NOT_RUN)} if is_lost else row
 
 
-def _first_row(spec: Task) -> Row:
+def _first_row(job: Job, spec: Task) -> TaskRow:
     if spec.enabled:
-        return blank(spec, NOT_RUN, "the run ended before it")
-    return blank(spec, SKIPPED, "the task is disabled")
+        return blank(job.name, spec, TaskState.NOT_RUN, "the run ended before it")
+    return blank(job.name, spec, TaskState.SKIPPED, "the task is disabled")
 
 
 def _refusal(only_if: str, run: Run) -> State[Any] | None:
@@ -171,9 +170,8 @@ def _run_tasks(due: Sequence[Task], run: Run) -> None:
     for spec in due:
         if spec.enabled and spec.id not in run.outcomes:
             # What it spent stays on record, should it have begun before a usage limit.
-            run.table.put(
-                spec, {**run.table.row(spec), "verdict": NOT_RUN, "detail": plan.obstacle(spec), "waits_until": None}
-            )
+            row: TaskRow = {**run.table.row(spec), **NO_PAUSE, "detail": plan.obstacle(spec)}
+            run.table.put(spec, {**row, "verdict": str(TaskState.NOT_RUN)})
 
 
 def _start(spec: Task, run: Run, ended: SimpleQueue[tuple[Task, PrefectFuture[Any]]]) -> None:
@@ -192,7 +190,7 @@ def _take(plan: Plan, run: Run, spec: Task, future: PrefectFuture[Any]) -> None:
     if outcome is None:  # not the task's doing: Prefect could not run it
         run.stop.request("cancelled")
         raise RuntimeError(f"task {spec.name} did not run: {future.state.message}")
-    if outcome.waits_until:
+    if outcome.pause:
         plan.halt()  # what is running goes on, then the run waits
     plan.ended(spec, outcome.ok)
     for other in list(run.outcomes.values()):
@@ -202,8 +200,8 @@ def _take(plan: Plan, run: Run, spec: Task, future: PrefectFuture[Any]) -> None:
 
 def _final_state(chosen: list[Task], run: Run) -> State[None]:
     rows = [run.table.row(t) for t in chosen if t.enabled]
-    failed = [row for row in rows if _is_failure(row["verdict"])]
-    ok = sum(row["verdict"] in (OK, SKIPPED) for row in rows)
+    failed = [row for row in rows if is_failure(row["verdict"])]
+    ok = sum(row["verdict"] in FINE for row in rows)
     at_least = "at least " if any(row["cost_is_partial"] for row in rows) else ""
     done = f"{ok} of {len(rows)} tasks ok, estimated {at_least}${sum(row['cost_usd'] for row in rows):.4f}"
     if failed:

@@ -15,7 +15,7 @@ FILES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 CORE = (
     *("ccs.cli.errors", "ccs.cli.exit_codes", "ccs.flows.spec", "ccs.flows.node", "ccs.flows.schedules"),
     *("ccs.flows.server.variables", "ccs.flows.server.names", "ccs.flows.server.clock"),
-    *("ccs.blocks.env", "ccs.blocks.redact"),
+    *("ccs.flows.record.row", "ccs.blocks.env", "ccs.blocks.redact"),
 )
 DIAGNOSIS = (*CORE, "ccs.cli.client", "ccs.cli.words", "ccs.cli.diagnosis")
 MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module counts
@@ -54,6 +54,7 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
         "ccs.flows.server",
         "ccs.flows.spec",
     ),
+    "flows.record.row": (),
     "flows.budgets.sums": ("ccs.flows.server.names",),
     "flows.sessions": (
         "ccs.flows.sessions",
@@ -81,7 +82,7 @@ NEVER_PREFECT = (
     *("cli", "blocks.env", "blocks.redact", "blocks.spellings"),
     *("flows.spec", "flows.node", "flows.schedules"),
     *("flows.server.variables", "flows.server.names", "flows.server.clock"),
-    *("flows.budgets.sums", "flows.budgets.offer", "flows.budgets.ledger", "flows.budgets.pause"),
+    *("flows.record.row", "flows.budgets.sums", "flows.budgets.offer", "flows.budgets.ledger", "flows.budgets.pause"),
     *("flows.git", "flows.claude", "flows.processes"),
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ccs.cli.client.transport import Transport
+from ccs.flows.record.row import TaskRow, read_table
 from ccs.flows.server.variables import Variables
 
 Json = dict[str, Any]
@@ -104,17 +105,13 @@ class Api(Transport):
         for start in range(0, len(runs), 50):
             self.post("/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": runs[start : start + 50]}}}, safe=True)
 
-    def results(self, runs: Sequence[str]) -> dict[str, list[Json]]:
+    def results(self, runs: Sequence[str]) -> dict[str, list[TaskRow]]:
         """The rows about the tasks of each run, from the last of the table artifacts that it left."""
-        import json
-
-        found: dict[str, list[Json]] = {}
+        found: dict[str, list[TaskRow]] = {}
         for start in range(0, len(runs), PAGE):
             asked = runs[start : start + PAGE]
             for artifact in self._tables(key={"like_": "ccs-%"}, flow_run_id={"any_": list(asked)}):
-                data = artifact.get("data")
-                rows = json.loads(data) if isinstance(data, str) else data
-                if isinstance(rows, list):
+                if rows := read_table(artifact.get("data"), artifact.get("description")):
                     found.setdefault(str(artifact["flow_run_id"]), rows)
                 if all(run in found for run in asked):
                     break

@@ -4,6 +4,8 @@ import shlex
 
 from ccs.cli.client import views
 from ccs.cli.client.api import Api, Json
+from ccs.flows.record.row import TaskRow
+from ccs.flows.spec.verdict import Reason, TaskState
 
 
 def read(api: Api, run: Json, ui_url: str) -> Json:
@@ -17,21 +19,25 @@ def read(api: Api, run: Json, ui_url: str) -> Json:
         **views.run(run, rows, ui_url),
         "status_type": run.get("state_type"),
         "directory": directory,
-        "worktree": next((r["directory"] for r in rows if r.get("directory")), None) if in_worktree else None,
-        "tasks": [{**row, "resume": _resume(row, row.get("directory") or directory)} for row in rows],
+        "worktree": next((r["directory"] for r in rows if r["directory"]), None) if in_worktree else None,
+        "tasks": [{**row, "resume": _resume(row, row["directory"] or directory)} for row in rows],
     }
 
 
-def _last_word(row: Json, run: Json) -> Json:
+def _last_word(row: TaskRow, run: Json) -> TaskRow:
     """The row; of a task that was still under way when its run was killed or cancelled, with a verdict that says so."""
-    if row.get("verdict") not in ("running", "waiting") or run.get("state_type") not in views.ENDED:
+    if row["verdict"] not in (TaskState.RUNNING, TaskState.WAITING) or run.get("state_type") not in views.ENDED:
         return row
-    verdict = "cancelled" if run.get("state_type") == "CANCELLED" else "killed"
-    return {**row, "verdict": verdict, "detail": "the run ended before the task did; its log says what was set aside"}
+    verdict = Reason.CANCELLED if run.get("state_type") == "CANCELLED" else Reason.KILLED
+    return {
+        **row,
+        "verdict": str(verdict),
+        "detail": "the run ended before the task did; its log says what was set aside",
+    }
 
 
-def _resume(row: Json, directory: str | None) -> str:
+def _resume(row: TaskRow, directory: str | None) -> str:
     """The command that goes on with a task's session by hand, on its node."""
-    if not row.get("session_id") or not directory:
+    if not row["session_id"] or not directory:
         return ""
     return f"cd {shlex.quote(directory)} && claude --resume {row['session_id']}"

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from ccs.cli.client.api import Json
 from ccs.cli.client.lookup import tasks_of
+from ccs.flows.record.row import TaskRow
 from ccs.flows.schedules.schedule import describe
 
 _POLICIES = (
@@ -13,9 +13,6 @@ _POLICIES = (
     *("commit_author", "transcripts"),
 )
 """Fields of a job that say nothing when they are not set."""
-
-FINE = ("ok", "skipped")
-"""Verdicts of tasks about which there is nothing to say."""
 
 ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
@@ -69,7 +66,7 @@ def tasks(deployment: Json) -> list[Json]:
     return [task(deployment, spec) for spec in tasks_of(deployment)]
 
 
-def run(flow_run: Json, rows: list[Json] | None, ui_url: str) -> Json:
+def run(flow_run: Json, rows: list[TaskRow] | None, ui_url: str) -> Json:
     """A run with what its tasks cost."""
     parameters = flow_run.get("parameters") or {}
     spec = parameters.get("job")
@@ -87,8 +84,8 @@ def run(flow_run: Json, rows: list[Json] | None, ui_url: str) -> Json:
         "ended": flow_run.get("end_time"),
         "goes_on": due(flow_run) if is_waiting(flow_run) else None,
         "duration_seconds": _duration(flow_run),
-        "cost_usd": _total(rows, "cost_usd"),
-        "turns": _total(rows, "turns"),
+        "cost_usd": round(sum(row["cost_usd"] for row in rows), 6) if rows else None,
+        "turns": sum(row["turns"] for row in rows) if rows else None,
         "pool": flow_run.get("work_pool_name"),
         "url": f"{ui_url}/runs/flow-run/{flow_run['id']}",
     }
@@ -144,11 +141,6 @@ def _duration(flow_run: Json) -> float | None:
     if not flow_run.get("start_time"):
         return None
     return round(float(flow_run.get("total_run_time") or flow_run.get("estimated_run_time") or 0), 3)
-
-
-def _total(rows: list[Json] | None, key: str) -> Any:
-    numbers = [row[key] for row in rows or [] if isinstance(row.get(key), int | float)]
-    return round(sum(numbers), 6) if numbers else None
 
 
 def _filled(deployment: Json, spec: Json, model: str) -> Json:

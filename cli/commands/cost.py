@@ -1,6 +1,7 @@
 """`ccs cost`: the ledger, from what the runs left behind: what jobs, tasks, profiles, models and days cost."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from ccs.cli.client import lookup
 from ccs.cli.client.api import Json
 from ccs.cli.commands.options import duration
 from ccs.cli.terminal.output import Columns, Format, Talk, prints_table, say, show_list, show_one, table, write
+from ccs.flows.record.row import TaskRow, read_table
 from ccs.flows.spec.names import run_table_key
 
 app = typer.Typer(**FRAME)
@@ -22,7 +24,14 @@ BARS = "-"
 
 NOTE = "All costs are estimates by claude, in US dollars; days are those of UTC."
 
-_DESCRIBED = "Tasks of job "
+
+@dataclass(frozen=True)
+class Expense:
+    """What a task cost in a run, with when it began."""
+
+    row: TaskRow
+    run: str
+    started: datetime
 
 
 class By(StrEnum):
@@ -59,70 +68,75 @@ def cost(
 
     path = bars.target(plot, force) if plot not in (None, BARS) else None
     start = datetime.now(UTC) - timedelta(seconds=duration(since) or 0)
-    rows = list(ledger(start, str(lookup.job(Session.api(), job)["name"]) if job else None))
-    groups = summed(rows, by)
+    expenses = list(ledger(start, str(lookup.job(Session.api(), job)["name"]) if job else None))
+    groups = summed(expenses, by)
     if plot == BARS:
         write(bars.text(_drawn(groups, by)) if groups else "nothing was spent")
         return
     if path:
         bars.write_png(
-            path, f"Estimated cost by {by} since {start:%Y-%m-%d}, total {_dollars(_total(rows))}", _drawn(groups, by)
+            path,
+            f"Estimated cost by {by} since {start:%Y-%m-%d}, total {_dollars(_total(expenses))}",
+            _drawn(groups, by),
         )
         say(f"wrote {path}")
-    _show(groups, _total(rows), by, start)
+    _show(groups, _total(expenses), by, start)
 
 
-def ledger(since: datetime, job: str | None = None) -> Iterator[Json]:
-    """The rows of tasks that claude was started for since then, with `job`, `run` and the time they `started`."""
+def ledger(since: datetime, job: str | None = None) -> Iterator[Expense]:
+    """What the tasks cost that claude was started for since then; those of one job, if it is named."""
     key: Json = {"any_": [run_table_key(job)]} if job else {"like_": "ccs-%"}
     seen: set[str] = set()
     for artifact in Session.api().tables(key, since):
         run = str(artifact.get("flow_run_id"))
-        name = str(artifact.get("description") or "").removeprefix(_DESCRIBED) or str(artifact["key"])[4:]
-        if run in seen or (job and name != job):
+        if run in seen:
             continue
         seen.add(run)  # the newest table of a run is the one that counts
-        for row in _rows(artifact.get("data")):
-            started = _time(row.get("started")) or _time(artifact["created"])
-            if row.get("attempts", 1) and started and started >= since:
-                yield {**row, "job": name, "run": run, "started": started}
+        for row in read_table(artifact.get("data"), artifact.get("description")):
+            started = _time(row["started"]) or _time(artifact["created"])
+            if row["attempts"] and job in (None, row["job"]) and started and started >= since:
+                yield Expense(row, run, started)
 
 
-def summed(rows: Iterable[Json], by: By) -> list[Json]:
-    """What rows add up to by job, task, profile, model or day."""
-    groups: dict[str, list[Json]] = {}
-    for row in rows:
-        groups.setdefault(_group(row, by), []).append(row)
+def summed(expenses: Iterable[Expense], by: By) -> list[Json]:
+    """What expenses add up to by job, task, profile, model or day."""
+    groups: dict[str, list[Expense]] = {}
+    for expense in expenses:
+        groups.setdefault(_group(expense, by), []).append(expense)
     found = [{"name": name, **_sums(own)} for name, own in groups.items()]
     return sorted(found, key=lambda g: g["name"] if by is By.DAY else (-g["cost_usd"], g["name"]))
 
 
-def _group(row: Json, by: By) -> str:
+def _group(expense: Expense, by: By) -> str:
+    row = expense.row
     match by:
         case By.DAY:
-            return f"{row['started']:%Y-%m-%d}"
+            return f"{expense.started:%Y-%m-%d}"
         case By.TASK:
-            return f"{row['job']}/{row.get('task')}"
+            return f"{row['job']}/{row['task']}"
         case By.PROFILE:
-            return str(row.get("profile") or "(login of the node)")
+            return row["profile"] or "(login of the node)"
         case By.MODEL:
-            return str(row.get("model") or "(unknown)")
+            return row["model"] or "(unknown)"
         case By.JOB:
-            return str(row["job"])
+            return row["job"]
 
 
-def _sums(rows: list[Json]) -> Json:
-    counts = ("attempts", "turns", "input_tokens", "output_tokens")
+def _sums(expenses: list[Expense]) -> Json:
+    rows = [expense.row for expense in expenses]
     return {
-        "runs": len({row["run"] for row in rows}),
-        **{key: int(sum(_number(row.get(key)) for row in rows)) for key in counts},
-        "cost_usd": round(sum(_number(row.get("cost_usd")) for row in rows), 6),
-        "cost_is_partial": any(row.get("cost_is_partial") for row in rows),
+        "runs": len({expense.run for expense in expenses}),
+        "attempts": sum(row["attempts"] for row in rows),
+        "turns": sum(row["turns"] for row in rows),
+        "input_tokens": sum(row["input_tokens"] for row in rows),
+        "output_tokens": sum(row["output_tokens"] for row in rows),
+        "cost_usd": round(sum(row["cost_usd"] for row in rows), 6),
+        "cost_is_partial": any(row["cost_is_partial"] for row in rows),
     }
 
 
-def _total(rows: list[Json]) -> Json:
-    return {"name": "total", **_sums(rows)}
+def _total(expenses: list[Expense]) -> Json:
+    return {"name": "total", **_sums(expenses)}
 
 
 def _show(groups: list[Json], total: Json, by: By, since: datetime) -> None:
@@ -157,20 +171,6 @@ def _drawn(groups: list[Json], by: By) -> list[tuple[str, float, str]]:
 
 def _dollars(group: Json) -> str:
     return ("at least " if group["cost_is_partial"] else "") + words.dollars(group["cost_usd"])
-
-
-def _rows(data: object) -> list[Json]:
-    import json
-
-    try:
-        found = json.loads(data) if isinstance(data, str) else data
-    except ValueError:
-        return []
-    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _time(text: object) -> datetime | None:

@@ -140,7 +140,7 @@ def wait(api: Api, run: str, ui_url: str) -> ExitCode:
 def exit_code(ended: Json) -> ExitCode:
     """What `--wait` exits with."""
     if ended["status_type"] == "FAILED":
-        verdicts = {task.get("verdict") for task in ended["tasks"]}
+        verdicts = {task["verdict"] for task in ended["tasks"]}
         if code := next((code for verdict, code in _OF_VERDICT.items() if verdict in verdicts), None):
             return code
     return _OF_STATE.get(ended["status_type"], ExitCode.REQUEST)

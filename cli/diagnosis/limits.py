@@ -9,6 +9,7 @@ from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis.findings import Finding, warn
 from ccs.flows.server.names import LIMIT, limit_variable, limited
 from ccs.flows.server.variables import Variable
+from ccs.flows.spec.verdict import TaskState
 
 _SOON = timedelta(seconds=30)
 """So long before it is due, a node may have taken up a run that waits."""
@@ -63,8 +64,8 @@ def _waiting(api: Api, name: str) -> Iterator[Json]:
     later = [run for run in runs if datetime.fromisoformat(views.due(run) or "") > api.server_time + _SOON]
     rows = api.results([str(run["id"]) for run in later])
     for run in later:
-        tasks = [row for row in rows.get(str(run["id"]), []) if row.get("verdict") == "waiting"]
-        if name in {limit_variable(row.get("profile") or None, str(row.get("node"))) for row in tasks}:
+        tasks = [row for row in rows.get(str(run["id"]), []) if row["verdict"] == TaskState.WAITING]
+        if name in {limit_variable(row["profile"] or None, row["node"]) for row in tasks}:
             yield run
 
 

@@ -8,7 +8,9 @@ from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis import advice, budgets, limits, overlap
 from ccs.cli.diagnosis.findings import Finding, fail, info, ranked, warn
+from ccs.flows.record.row import TaskRow
 from ccs.flows.schedules import schedule
+from ccs.flows.spec.verdict import FINE, TaskState
 
 LATE = 30.0
 """Seconds after its time from which a run that has not started is late."""
@@ -149,11 +151,11 @@ def _last(api: Api, deployment: Json) -> Iterator[Finding]:
         yield Finding(finding.level, finding.id, f"last run {rows[0]['name']}: {finding.what}", finding.do)
 
 
-def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]:
+def _end(run: Json, rows: list[TaskRow], has_job: bool = True) -> Iterator[Finding]:
     """How a run ended: the state, then each task that was not ok."""
     name, said = run["name"], (run.get("state") or {}).get("message") or ""
     when = words.ago(run.get("end_time") or run.get("expected_start_time"))
-    told = any(str(row.get("verdict")) not in views.FINE for row in rows)  # the tasks say it better
+    told = any(row["verdict"] not in FINE for row in rows)  # the tasks say it better
     ended = f"was {run['state_name'].lower()}" if run["state_type"] == "CANCELLED" else run["state_name"].lower()
     what = f"it {ended} {when}" + (f": {said}" if said and not told else "")
     job = str(lookup.spec_of(run).get("name") or "JOB")
@@ -167,21 +169,21 @@ def _end(run: Json, rows: list[Json], has_job: bool = True) -> Iterator[Finding]
         case _:
             yield fail("run", what, "" if rows else f"read: ccs runs logs {name}")
     for row in rows:
-        verdict = str(row.get("verdict"))
-        if verdict not in views.FINE:
-            detail = f": {row['detail']}" if row.get("detail") else ""
-            level = info if verdict == "not_run" else fail
+        verdict = row["verdict"]
+        if verdict not in FINE:
+            detail = f": {row['detail']}" if row["detail"] else ""
+            level = info if verdict == TaskState.NOT_RUN else fail
             yield level(
                 "task",
                 f"{row['task']}: {verdict}{detail}",
-                advice.for_verdict(verdict, job if has_job else "", str(row["task"]), name),
+                advice.for_verdict(verdict, job if has_job else "", row["task"], name),
             )
 
 
-def _node(api: Api, run: Json, rows: list[Json]) -> Iterator[Finding]:
+def _node(api: Api, run: Json, rows: list[TaskRow]) -> Iterator[Finding]:
     """The node of a run that crashed, and whether it lives."""
     labels = run.get("labels") or {}
-    node = labels.get("prefect.worker.name") or next((row["node"] for row in rows if row.get("node")), None)
+    node = labels.get("prefect.worker.name") or next((row["node"] for row in rows if row["node"]), None)
     pool = run.get("work_pool_name")
     if run["state_type"] != "CRASHED" or not node or not pool:
         return

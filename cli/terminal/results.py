@@ -1,16 +1,16 @@
 """The end of a run on the terminal: its state and what each task did, cost and left behind."""
 
 from ccs.cli import words
-from ccs.cli.client import views
 from ccs.cli.client.api import Json
 from ccs.cli.terminal.output import Columns, fields, plain, prints_table, say, show_one, table
+from ccs.flows.spec.verdict import FINE
 
 _TASKS: Columns = {
     "TASK": "task",
     "VERDICT": "verdict",
     "TURNS": "turns",
-    "COST": lambda t: words.dollars(t.get("cost_usd")),
-    "DURATION": lambda t: words.span(t.get("duration_seconds")),
+    "COST": lambda t: words.dollars(t["cost_usd"]),
+    "DURATION": lambda t: words.span(t["duration_seconds"]),
     "NODE": "node",
     "DETAIL": "detail",
 }
@@ -41,9 +41,9 @@ def text(run: Json) -> str:
         "Worktree": run["worktree"],
         "UI": run["url"],
         "Resume": [f"{t['task']}: {t['resume']}" for t in run["tasks"] if t["resume"]],
-        "Commits": [f"{t['task']}: {t['commit']}" for t in run["tasks"] if t.get("commit")],
-        "Set aside": [f"{t['task']}: {t['aside']}" for t in run["tasks"] if t.get("aside")],
-        "Transcripts": [f"{t['task']}: {t['transcript']}" for t in run["tasks"] if t.get("transcript")],
+        "Commits": [f"{t['task']}: {t['commit']}" for t in run["tasks"] if t["commit"]],
+        "Set aside": [f"{t['task']}: {t['aside']}" for t in run["tasks"] if t["aside"]],
+        "Transcripts": [f"{t['task']}: {t['transcript']}" for t in run["tasks"] if t["transcript"]],
     }
     return fields(head) + (f"\n\n{table(run['tasks'], _TASKS)}" if run["tasks"] else "")
 
@@ -51,7 +51,7 @@ def text(run: Json) -> str:
 def _short(run: Json) -> str:
     rows = f"{table(run['tasks'], _TASKS)}\n\n" if run["tasks"] else ""
     cost = f", {words.dollars(run['cost_usd'])}" if run["cost_usd"] is not None else ""
-    told = any(t.get("verdict") not in views.FINE for t in run["tasks"])  # the table has it
+    told = any(t["verdict"] not in FINE for t in run["tasks"])  # the table has it
     reason = f": {plain(run['reason'])}" if run["reason"] and not told else ""
     duration = words.span(run["duration_seconds"])
     return f"{rows}{run['name']} {run['status'].lower()} after {duration}{cost}{reason}\n{run['url']}"

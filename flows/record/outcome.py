@@ -1,23 +1,16 @@
 """What became of a task: as a sentence, and as a row of the run's table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from ccs.flows.claude.report import Report
 from ccs.flows.processes.command import CommandResult
+from ccs.flows.record.pause import Pause
+from ccs.flows.record.row import EMPTY, NO_PAUSE, FiguresRow, TaskRow
 from ccs.flows.spec.task import Task
-from ccs.flows.spec.verdict import Reason, Verdict
-
-Row = dict[str, Any]
-"""One task in the run's table; the command line reads it back."""
-
-OK = str(Reason.OK)
-SKIPPED = "skipped"
-NOT_RUN = "not_run"
-RUNNING = "running"
-WAITING = "waiting"
-"""What stands in place of a verdict where there is none; OK is one."""
+from ccs.flows.spec.verdict import Reason, TaskState, Verdict
 
 Cause = Literal["first", "retry", "fix", "reset", "budget"]
 """Why an attempt was made; `reset` goes on after a usage limit, `budget` after a share of the budget was used up."""
@@ -50,35 +43,25 @@ class Figures:
         )
 
     @classmethod
-    def read(cls, row: Row) -> Self:
+    def read(cls, row: FiguresRow) -> Self:
         """The figures that a row holds."""
-        return cls(**{field.name: row[field.name] for field in fields(cls) if field.name in row})
+        values: Mapping[str, Any] = row
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
     def __add__(self, other: "Figures") -> "Figures":
         return Figures(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
 
-    def as_row(self) -> Row:
+    def as_row(self) -> FiguresRow:
+        """The figures as a part of a row."""
         return {
-            **vars(self),
+            "attempts": self.attempts,
+            "turns": self.turns,
             "cost_usd": round(self.cost_usd, 6),
             "cost_is_partial": bool(self.cost_is_partial),
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
             "duration_seconds": round(self.duration_seconds, 1),
         }
-
-
-@dataclass(frozen=True)
-class Used:
-    """What a task has used of the retries, fix rounds and seconds it may take: to wait for a limit gives none back."""
-
-    retries: int = 0
-    fixes: int = 0
-    seconds: float = 0.0
-
-    @classmethod
-    def read(cls, row: Row) -> Self:
-        """What a task had used that is to go on after a usage limit; nothing else is counted on."""
-        found = row.get("used") if row["verdict"] == WAITING else None
-        return cls(**found) if isinstance(found, dict) else cls()
 
 
 @dataclass(frozen=True)
@@ -94,11 +77,10 @@ class Attempt:
 class Outcome:
     """The end of one task in one run, or of its part before a usage limit.
 
-    Without attempts, `claude` was never started. `earlier` has the figures of the parts before; `waits_until` (seconds
-    since 1970) is set when the task is to go on then, and has waited since `limited_since`; `used` is for then, too;
-    `commands` are its condition and the gates of the last round, `output` is the object it was asked for, `commit` what
-    git made of its changes, `notes` are sentences. While it is `undecided`, what it changed is yet to be committed or
-    set aside, together with what a task beside it changes.
+    Without attempts, `claude` was never started. `earlier` has the figures of the parts before; with a `pause` the task
+    waits and is to go on; `commands` are its condition and the gates of the last round, `output` is the object it was
+    asked for, `commit` what git made of its changes, `notes` are sentences. While it is `undecided`, what it changed is
+    yet to be committed or set aside, together with what a task beside it changes.
     """
 
     task: Task
@@ -109,9 +91,7 @@ class Outcome:
     executable: Path | None = None
     profile: str = ""
     earlier: Figures = Figures()
-    waits_until: float | None = None
-    limited_since: float | None = None
-    used: Used = Used()
+    pause: Pause | None = None
     is_skipped: bool = False
     commands: tuple[CommandResult, ...] = ()
     output: Any = None
@@ -120,11 +100,11 @@ class Outcome:
     aside: str = ""
     undecided: bool = False
     notes: tuple[str, ...] = ()
-    found: Row | None = None
+    found: TaskRow | None = None
     """The row of a task that ended before a usage limit interrupted the run; its attempts are not here then."""
 
     @classmethod
-    def read(cls, task: Task, found: Row) -> Self:
+    def read(cls, task: Task, found: TaskRow) -> Self:
         """The outcome that a row tells of."""
         verdict, place = Verdict(Reason(found["verdict"]), found["detail"]), Path(found["directory"])
         return cls(task=task, verdict=verdict, node=found["node"], directory=place, output=found["output"], found=found)
@@ -132,6 +112,13 @@ class Outcome:
     @property
     def ok(self) -> bool:
         return self.verdict.ok
+
+    @property
+    def standing(self) -> Reason | TaskState:
+        """The reason of its verdict, or the state that stands in its place."""
+        if self.pause:
+            return TaskState.WAITING
+        return TaskState.SKIPPED if self.is_skipped else self.verdict.reason
 
     @property
     def sentence(self) -> str:
@@ -156,7 +143,9 @@ class Outcome:
     @property
     def session_id(self) -> str:
         """The session of the last attempt; empty without one."""
-        return self.report.session_id if self.report else str((self.found or {}).get("session_id", ""))
+        if self.report:
+            return self.report.session_id
+        return self.found["session_id"] if self.found else ""
 
     def failed(self, reason: Reason, detail: str) -> "Outcome":
         """The same with another verdict."""
@@ -172,17 +161,24 @@ class Outcome:
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
 
-def row(outcome: Outcome) -> Row:
-    """The task's row in the run's table."""
-    report, spec = outcome.report, outcome.task
-    verdict = WAITING if outcome.waits_until else SKIPPED if outcome.is_skipped else str(outcome.verdict.reason)
+def row(job: str, outcome: Outcome) -> TaskRow:
+    """The task's row in the table of a run of the job."""
+    report, verdict = outcome.report, outcome.verdict
     if outcome.found:  # only what became of its changes is new
-        settled = {"commit": outcome.commit, "aside": outcome.aside, "undecided": outcome.undecided}
-        return {**outcome.found, "verdict": verdict, "detail": outcome.verdict.detail, **settled}
-    return blank(spec, verdict, outcome.verdict.detail) | {
+        return {
+            **outcome.found,
+            "verdict": str(outcome.standing),
+            "detail": verdict.detail,
+            "commit": outcome.commit,
+            "aside": outcome.aside,
+            "undecided": outcome.undecided,
+        }
+    return {
+        **blank(job, outcome.task, outcome.standing, verdict.detail),
         **outcome.figures.as_row(),
+        **(outcome.pause.as_row() if outcome.pause else NO_PAUSE),
         "profile": outcome.profile,
-        "model": ", ".join(report.models) if report and report.models else spec.model,
+        "model": ", ".join(report.models) if report and report.models else outcome.task.model,
         "session_id": outcome.session_id,
         "transcript": str(report.transcript or "") if report else "",
         "directory": str(outcome.directory),
@@ -191,40 +187,16 @@ def row(outcome: Outcome) -> Row:
         "aside": outcome.aside,
         "undecided": outcome.undecided,
         "output": outcome.output,
-        "waits_until": outcome.waits_until,
-        "limited_since": outcome.limited_since,
-        "used": vars(outcome.used),
         "node": outcome.node,
     }
 
 
-def blank(task: Task, verdict: str, detail: str) -> Row:
+def blank(job: str, task: Task, standing: Reason | TaskState, detail: str) -> TaskRow:
     """The row of a task about which there is nothing more to say than this."""
-    return {
-        "task": task.name,
-        "id": task.id,
-        "verdict": verdict,
-        "detail": detail,
-        **Figures().as_row(),
-        "profile": "",
-        "model": task.model,
-        "started": None,
-        "session_id": "",
-        "transcript": "",
-        "directory": "",
-        "changed": 0,
-        "commit": "",
-        "aside": "",
-        "undecided": False,
-        "output": None,
-        "waits_until": None,
-        "limited_since": None,
-        "used": vars(Used()),
-        "run_seconds": 0.0,
-        "node": "",
-    }
+    named: TaskRow = {**EMPTY, "job": job, "task": task.name, "id": task.id, "model": task.model}
+    return {**named, "verdict": str(standing), "detail": detail}
 
 
-def kept(found: Row, run_id: str) -> Row:
+def kept(found: TaskRow, run_id: str) -> TaskRow:
     """The row of a task that an earlier run finished: its result, but not its figures, which that run has."""
     return {**found, **Figures().as_row(), "detail": f"done in run {run_id}: kept"}

@@ -13,8 +13,7 @@ _MAX_TEXT = 30_000
 def page(outcome: Outcome) -> str:
     """The task's markdown artifact."""
     report, verdict = outcome.report, outcome.verdict
-    heading = "waiting" if outcome.waits_until else "skipped" if outcome.is_skipped else str(verdict.reason)
-    lines = [f"# {outcome.task.name}: {heading}", "", verdict.detail, ""]
+    lines = [f"# {outcome.task.name}: {outcome.standing}", "", verdict.detail, ""]
     if report is None:
         lines += [f"`claude` was not started on node `{outcome.node}`.", ""]
         return "\n".join(lines + _commands(outcome.commands))

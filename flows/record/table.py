@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import EventTooLarge, ObjectNotFound
 
-from ccs.flows.record.outcome import Row
+from ccs.flows.record.row import DESCRIBED, TaskRow, read_table
 from ccs.flows.spec.job import Job
 from ccs.flows.spec.names import run_table_key
 from ccs.flows.spec.task import Task
@@ -28,15 +28,14 @@ from ccs.flows.spec.task import Task
 _POLL = 0.5
 
 
-def read_rows(job: str, run_id: str) -> list[Row]:
+def read_rows(job: str, run_id: str) -> list[TaskRow]:
     """The rows that a run of the job has left so far; none when it never came to its tasks."""
     where = {"flow_run_id": {"any_": [run_id]}, "key": {"any_": [run_table_key(job)]}, "type": {"any_": ["table"]}}
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(
             artifact_filter=ArtifactFilter.model_validate(where), sort=ArtifactSort.UPDATED_DESC, limit=1
         )
-    rows = json.loads(found[0].data) if found and isinstance(found[0].data, str) else []
-    return [row for row in rows if isinstance(row, dict)]
+    return read_table(found[0].data, found[0].description) if found else []
 
 
 def is_over(run_id: str, patience: float = 30.0) -> bool:
@@ -61,7 +60,7 @@ def is_over(run_id: str, patience: float = 30.0) -> bool:
 class RunTable:
     """The table artifact of a run. Methods may be called from any thread; writing never fails a task."""
 
-    def __init__(self, job: Job, run_id: str, rows: Iterable[tuple[Task, Row]]) -> None:
+    def __init__(self, job: Job, run_id: str, rows: Iterable[tuple[Task, TaskRow]]) -> None:
         self._rows = {task.id: row for task, row in rows}
         self._job, self._run_id = job, run_id
         self._artifact: UUID | None = None
@@ -70,15 +69,15 @@ class RunTable:
         self._pending: Future[None] | None = None
         self._is_behind = False
 
-    def row(self, task: Task) -> Row:
+    def row(self, task: Task) -> TaskRow:
         """The row of a task as it is now."""
         return self._rows[task.id]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[TaskRow]:
         """All rows in the order of the tasks."""
         return list(self._rows.values())
 
-    def put(self, task: Task, row: Row) -> None:
+    def put(self, task: Task, row: TaskRow) -> None:
         """Replace the row of a task; the server has it a moment later."""
         with self._changed:
             self._rows[task.id] = row
@@ -118,7 +117,7 @@ class RunTable:
                         ArtifactCreate(
                             type="table",
                             key=run_table_key(self._job.name),
-                            description=f"Tasks of job {self._job.name}",
+                            description=f"{DESCRIBED}{self._job.name}",
                             flow_run_id=UUID(self._run_id),
                             data=data,
                         )

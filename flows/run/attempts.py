@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from ccs.blocks.profile import Profile
@@ -20,7 +20,8 @@ from ccs.flows.limits.states import Closed, Pass
 from ccs.flows.log import Log
 from ccs.flows.processes.command import CommandResult
 from ccs.flows.processes.shell import Shell
-from ccs.flows.record.outcome import Attempt, Cause, Figures, Used
+from ccs.flows.record.outcome import Attempt, Cause, Figures
+from ccs.flows.record.pause import Pause, Used
 from ccs.flows.run import retry
 from ccs.flows.run.gates import check_files, fix_prompt
 from ccs.flows.run.run import Run
@@ -40,8 +41,8 @@ class Assignment:
     """What every attempt of a task shares.
 
     `request` is the first attempt as it would be in a new session; `continues` is the session that a usage limit or
-    the end of the node interrupted, with the `earlier` figures; since `limited_since` (seconds since 1970) it has got
-    nowhere for a usage limit, and before that it has `used` so much. `changed` lists what files the task has changed.
+    the end of the node interrupted, with the `earlier` figures and, after a limit, the `pause` it made. `changed` lists
+    what files the task has changed.
     """
 
     spec: Task
@@ -52,8 +53,7 @@ class Assignment:
     block: Profile | None
     earlier: Figures
     continues: str
-    limited_since: float | None
-    used: Used
+    pause: Pause | None
     redact: Callable[[bytes], bytes]
     gate: LimitGate
     sessions: SessionStore
@@ -68,9 +68,7 @@ class Ended:
 
     verdict: Verdict
     attempts: tuple[Attempt, ...]
-    waits_until: float | None = None
-    limited_since: float | None = None
-    used: Used = field(default_factory=Used)
+    pause: Pause | None = None
     gates: tuple[CommandResult, ...] = ()
 
 
@@ -89,10 +87,11 @@ class _Attempts:
         self.opening = opening
         self.stop = task.run.stop
         self.by = f"{task.run.id}/{task.spec.id}"
-        self.began = time.monotonic() - task.used.seconds
+        used = task.pause.used if task.pause else Used()
+        self.began = time.monotonic() - used.seconds
         self.deadline = min(self.began + task.spec.timeout, time.monotonic() + task.run.time_left)
         self.made: list[Attempt] = []
-        self.retries, self.fixes = task.used.retries, task.used.fixes
+        self.retries, self.fixes = used.retries, used.fixes
         self.gates: list[CommandResult] = []
 
     def run(self) -> Ended:
@@ -268,14 +267,14 @@ class _Attempts:
         if spec.on_limit == "fail":
             return self.end(verdict)
         has_moved = any(attempt.report.progress for attempt in self.made)
-        since = closed.now if has_moved else self.task.limited_since or closed.now
+        since = self.task.pause.since if self.task.pause and not has_moved else closed.now
         if closed.now + closed.seconds - since > spec.max_limit_wait:
             already = f"with the {closed.now - since:.0f} s it has waited already, " if since < closed.now else ""
             too_long = f"{verdict.detail}; {already}that is longer than its max_limit_wait of {spec.max_limit_wait} s"
             return self.end(replace(verdict, detail=too_long))
         waits = replace(verdict, detail=closed.message)
         used = Used(self.retries, self.fixes, round(time.monotonic() - self.began, 1))
-        return replace(self.end(waits), waits_until=closed.due().timestamp(), limited_since=since, used=used)
+        return replace(self.end(waits), pause=Pause(closed.due().timestamp(), since, used))
 
     def stopped(self) -> Verdict:
         reason = Reason.CANCELLED if self.stop.reason == "cancelled" else Reason.TIMEOUT

@@ -21,8 +21,9 @@ from ccs.flows.limits.gate import LimitGate
 from ccs.flows.node.identity import marks, node_name, state_folder
 from ccs.flows.processes.environment import child_environment
 from ccs.flows.processes.shell import CONDITION_TIMEOUT, Shell
-from ccs.flows.record.outcome import Figures, Outcome, Used
+from ccs.flows.record.outcome import Figures, Outcome
 from ccs.flows.record.page import page
+from ccs.flows.record.pause import Pause
 from ccs.flows.run.attempts import Assignment, run_attempts
 from ccs.flows.run.run import Run
 from ccs.flows.sessions.store import SessionStore
@@ -48,7 +49,7 @@ def run_task(spec: Task, run: Run) -> State[None]:
     outcome = _outcome(spec, run)
     run.ended(outcome)
     _publish(run, outcome)
-    if outcome.waits_until:
+    if outcome.pause:
         return Cancelled(name="Waiting", message=outcome.verdict.detail)
     if outcome.is_skipped:
         return Completed(name="Skipped", message=outcome.verdict.detail)
@@ -98,9 +99,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
             profile=profile or "",
             attempts=ended.attempts,
             verdict=ended.verdict,
-            waits_until=ended.waits_until,
-            limited_since=ended.limited_since,
-            used=ended.used,
+            pause=ended.pause,
             commands=(*start.commands, *ended.gates),
             executable=assignment.executable.path,
             output=last.output if last and ended.verdict.ok else None,
@@ -133,9 +132,8 @@ def _assignment(
         profile=profile,
         block=block,
         earlier=earlier,
-        continues=str(found["session_id"]) if found else "",
-        limited_since=found.get("limited_since") if found else None,
-        used=Used.read(run.table.row(spec)),
+        continues=found["session_id"] if found else "",
+        pause=Pause.read(run.table.row(spec)),
         redact=redact,
         gate=LimitGate(profile, node_name(), log),
         sessions=SessionStore(state_folder(), run.job.transcripts, node=node_name(), redact=redact, warn=log.warning),

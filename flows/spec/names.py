@@ -8,8 +8,8 @@ import re
 NAME_RULE = "1 to 100 characters, no / % & < >, no leading - and no blanks at the ends"
 _NAME = re.compile(r"[^\s/%&<>-](?:[^/%&<>\x00-\x1f\x7f]{0,98}[^\s/%&<>\x00-\x1f\x7f])?")
 
-MAX_PROFILE_NAME = 237
-"""The server bounds no name of a block, but that of a variable: 255 characters, 18 of them `ccs_spent_profile_`."""
+MAX_PROFILE_NAME = 225
+"""The server bounds no name of a block, but that of a variable: 255 in `ccs_spent_profile_NAME_v0000000001`."""
 
 PROFILE_NAME_RULE = f"1 to {MAX_PROFILE_NAME} lower case letters, digits and single dashes, such as my-key"
 _PROFILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

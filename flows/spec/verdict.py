@@ -1,4 +1,4 @@
-"""The verdict on an attempt: one reason, one sentence, and whether to try again."""
+"""The verdict on an attempt or a task, and the states in which a task has none."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +26,24 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     KILLED = "killed"  # by a signal that was not ours, or after the result
     SPAWN = "spawn"  # claude could not be started as asked
+
+
+class TaskState(StrEnum):
+    """Where a task stands that has no verdict: its row in the run's table says this in place of a reason."""
+
+    NOT_RUN = "not_run"  # it has not begun, or is to begin anew
+    RUNNING = "running"
+    WAITING = "waiting"  # for a usage limit, after which it goes on
+    SKIPPED = "skipped"  # it is disabled, or its condition does not hold
+
+
+FINE = frozenset({Reason.OK, TaskState.SKIPPED})
+"""What a task can come to that calls for nothing."""
+
+
+def is_failure(verdict: str) -> bool:
+    """Whether a row's verdict says that its task has failed: a reason other than ok."""
+    return verdict != Reason.OK and verdict not in frozenset(TaskState)
 
 
 @dataclass(frozen=True)

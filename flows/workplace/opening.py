@@ -11,11 +11,12 @@ from ccs.flows.git.repository import Repository
 from ccs.flows.git.status import refusal
 from ccs.flows.git.worktree import prepare
 from ccs.flows.log import Log
-from ccs.flows.record.outcome import WAITING, Row
+from ccs.flows.record.row import TaskRow
 from ccs.flows.record.table import is_over
 from ccs.flows.spec.job import Job
 from ccs.flows.spec.names import slug
 from ccs.flows.spec.task import Task
+from ccs.flows.spec.verdict import TaskState
 from ccs.flows.workplace.directory import WorkplaceError, checked_directory
 from ccs.flows.workplace.journals import forget, journal_file, recover, runs_in
 
@@ -36,7 +37,7 @@ class Opening:
 
 
 def open_directory(
-    job: Job, due: Sequence[Task], run_id: str, earlier: Mapping[str, Row], held: ExitStack, log: Log
+    job: Job, due: Sequence[Task], run_id: str, earlier: Mapping[str, TaskRow], held: ExitStack, log: Log
 ) -> Opening:
     """The directory for a run of the tasks `due`; waits for its turn where another run works and commits.
 
@@ -55,7 +56,9 @@ def open_directory(
         word = "new" if made.created else "existing"
         log.info("%s worktree %s on branch %s", word, made.top, made.branch or "none: detached HEAD")
         path = made.path
-        is_anew = made.created and any(row["verdict"] == WAITING and row["changed"] for row in earlier.values())
+        is_anew = made.created and any(
+            row["verdict"] == TaskState.WAITING and row["changed"] for row in earlier.values()
+        )
         if is_anew:
             log.warning("the worktree was removed while the run waited, with what its tasks had changed")
             forget(run_id)

@@ -75,8 +75,8 @@ def decide(ended: Sequence[Outcome], *, others_work: bool, is_journaled: bool) -
     """
     if others_work:
         return Postpone()
-    if any(o.waits_until for o in ended):
-        return Interrupt(tuple(o.task.id for o in ended if not o.waits_until))
+    if any(o.pause for o in ended):
+        return Interrupt(tuple(o.task.id for o in ended if not o.pause))
     if not (is_journaled and any(o.task.commit_on_success for o in ended)):
         return Leave()
     good = tuple(o for o in ended if o.ok)
@@ -87,7 +87,7 @@ def decide(ended: Sequence[Outcome], *, others_work: bool, is_journaled: bool) -
 
 def undecided(outcome: Outcome, decision: Postpone | Interrupt) -> Outcome:
     """The outcome of the last task to end, for as long as it is not decided what becomes of its changes."""
-    goes_on = isinstance(decision, Interrupt) and outcome.waits_until
+    goes_on = isinstance(decision, Interrupt) and outcome.pause
     return outcome if goes_on else replace(outcome, undecided=outcome.has_changed)
 
 

@@ -12,7 +12,8 @@ from ccs.flows.git.repository import Repository
 from ccs.flows.git.snapshot import Snapshot
 from ccs.flows.log import Log
 from ccs.flows.node.identity import node_name
-from ccs.flows.record.outcome import Outcome, Row
+from ccs.flows.record.outcome import Outcome
+from ccs.flows.record.row import TaskRow
 from ccs.flows.spec.job import Job
 from ccs.flows.spec.task import Task
 from ccs.flows.workplace.directory import WorkplaceError
@@ -28,7 +29,7 @@ class Workplace:
     """
 
     def __init__(
-        self, job: Job, run_id: str, opening: Opening, earlier: Mapping[str, Row], held: ExitStack, log: Log
+        self, job: Job, run_id: str, opening: Opening, earlier: Mapping[str, TaskRow], held: ExitStack, log: Log
     ) -> None:
         self.job, self.run_id, self.log = job, run_id, log
         self.node = node_name()
@@ -44,7 +45,7 @@ class Workplace:
         self._is_left = False  # what the tasks before changed could be neither committed nor set aside
 
     @classmethod
-    def open(cls, job: Job, due: Sequence[Task], run_id: str, earlier: Mapping[str, Row], log: Log) -> Self:
+    def open(cls, job: Job, due: Sequence[Task], run_id: str, earlier: Mapping[str, TaskRow], log: Log) -> Self:
         """The workplace for a run of the tasks `due`; waits for its turn where another run works and commits.
 
         `earlier` has by task id what the run did before a usage limit interrupted it. Raises WorkplaceError when the

@@ -35,13 +35,13 @@ def leave(ccs: Cli, job: str) -> Leave:
     flow = ccs.ask("POST", "/flows/", {"name": "job"}).json()["id"]
     ccs.ok("jobs", "create", "--name", job)
 
-    def leave(*rows: dict[str, object], name: str = job, run: str = "") -> str:
+    def leave(*rows: dict[str, object], name: str = job, run: str = "", described: str = "") -> str:
         identity = run or str(ccs.ask("POST", "/flow_runs/", {"flow_id": flow}).json()["id"])
         default = {"task": "one", "attempts": 1, "turns": 3, "cost_usd": 0.25, "cost_is_partial": False}
         default |= {"input_tokens": 1000, "output_tokens": 50, "profile": "zai", "model": "sonnet"}
         data = json.dumps([{**default, "started": NOW.isoformat(), **row} for row in rows])
         body = {"key": run_table_key(name), "type": "table", "data": data, "flow_run_id": identity}
-        made = ccs.ask("POST", "/artifacts/", {**body, "description": f"Tasks of job {name}"})
+        made = ccs.ask("POST", "/artifacts/", {**body, "description": described or f"Tasks of job {name}"})
         assert made.status_code == 201
         return identity
 
@@ -107,6 +107,11 @@ def test_the_newest_table_of_a_run_counts_and_tasks_that_never_began_do_not(ccs:
 def test_a_job_whose_name_is_written_alike_is_another(ccs: Cli, job: str, leave: Leave) -> None:
     leave({})
     leave({"cost_usd": 9}, name=job.replace(" ", "-"))
+    assert costs(ccs, job) == {job: 0.25}
+
+
+def test_rows_name_their_job_themselves(ccs: Cli, job: str, leave: Leave) -> None:
+    leave({"job": job}, described="The nights of November")
     assert costs(ccs, job) == {job: 0.25}
 
 

@@ -1,5 +1,6 @@
 """The rows of a run on the server: there while it runs, complete when the server was away, gone on from."""
 
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
@@ -11,9 +12,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from ccs.flows.record.outcome import Row, blank
+from ccs.flows.record.outcome import blank
+from ccs.flows.record.row import TaskRow
 from ccs.flows.record.table import RunTable, is_over, read_rows
 from ccs.flows.spec.job import Job
+from ccs.flows.spec.verdict import Reason, TaskState
 from tests.fakes.anthropic import FakeApi
 from tests.worlds.flow import Server, does, run, run_id, task
 from tests.worlds.git import git
@@ -23,7 +26,7 @@ NOBODY = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES:
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
 
-def of(rows: list[Row], key: str) -> dict[str, Any]:
+def of(rows: Iterable[Mapping[str, Any]], key: str) -> dict[str, Any]:
     return {row["task"]: row[key] for row in rows}
 
 
@@ -34,7 +37,7 @@ def test_the_rows_of_a_run_are_there_while_it_runs(
     job = f"watched-{uuid4().hex[:8]}"
     tasks = [does("first", "until [ -e go ]; do sleep 0.1; done"), does("second", "true")]
 
-    def rows() -> list[Row]:
+    def rows() -> list[TaskRow]:
         found = server.post("/artifacts/filter", artifacts={"key": {"any_": [f"ccs-{job}"]}})
         return read_rows(job, found[0]["flow_run_id"]) if found else []
 
@@ -49,6 +52,7 @@ def test_the_rows_of_a_run_are_there_while_it_runs(
     assert (first["node"] != "", first["directory"], first["started"] is not None) == (True, str(repository), True)
     assert (second["verdict"], second["detail"]) == ("not_run", "the run ended before it")
     assert of(server.rows(state), "verdict") == {"first": "ok", "second": "ok"}
+    assert of(server.rows(state), "job") == {"first": job, "second": job}
     assert server.rows(state)[0]["session_id"] == first["session_id"]
 
 
@@ -60,12 +64,12 @@ def test_rows_that_the_server_missed_reach_it_in_the_end(server: Server) -> None
 
     @flow
     def going() -> str:
-        table = RunTable(job, str(flow_run.id), [(spec, blank(spec, "not_run", ""))])
+        table = RunTable(job, str(flow_run.id), [(spec, blank(job.name, spec, TaskState.NOT_RUN, ""))])
         table.publish()
         table.flush()
         (artifact,) = server.post("/artifacts/filter", artifacts={"key": {"any_": ["ccs-missed"]}})
         server.http.delete(f"/artifacts/{artifact['id']}").raise_for_status()
-        table.put(spec, blank(spec, "ok", "\0 and \N{PILE OF POO}"))
+        table.put(spec, blank(job.name, spec, Reason.OK, "\0 and \N{PILE OF POO}"))
         table.flush()
         assert read_rows(job.name, str(flow_run.id)) == []
         table.close()

@@ -40,7 +40,7 @@ def test_the_documented_defaults_hold() -> None:
         (spec(colour="red"), ("colour",), "Extra inputs are not permitted"),
         (spec(working_directory={"path": "app"}), ("working_directory",), "must be absolute or start with ~"),
         (spec(profile="My Profile"), ("profile",), "lower case letters"),
-        (spec(profile="p" * (MAX_PROFILE_NAME + 1)), ("profile",), "1 to 237 lower case letters"),
+        (spec(profile="p" * (MAX_PROFILE_NAME + 1)), ("profile",), "1 to 225 lower case letters"),
         (spec(on_failure="retry"), ("on_failure",), "'stop' or 'continue'"),
         (spec(timeout=0), ("timeout",), "greater than 0"),
         (task(prompt="  \n"), ("tasks", 0, "prompt"), "must not be empty"),

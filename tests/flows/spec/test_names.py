@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from ccs.flows.budgets.sums import Scope
-from ccs.flows.server.names import limit_variable
+from ccs.flows.server.names import limit_variable, spent_variable
 from ccs.flows.spec.names import MAX_PROFILE_NAME, check_profile_name, slug
 from tests.worlds.cli import Cli
 
@@ -22,7 +22,7 @@ def test_a_slug_is_a_valid_artifact_key(name: str, key: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "My-Key", "my_key", "-key", "key-", "my--key", "a" * (MAX_PROFILE_NAME + 1)])
 def test_what_is_no_name_for_a_profile_is_told_the_rule(name: str) -> None:
-    with pytest.raises(ValueError, match="is not a name for a profile: 1 to 237 lower case letters, digits"):
+    with pytest.raises(ValueError, match="is not a name for a profile: 1 to 225 lower case letters, digits"):
         check_profile_name(name)
 
 
@@ -37,8 +37,8 @@ def test_the_variables_named_after_a_profile_are_what_limits_its_name(server_url
     def create(variable: str) -> int:
         return httpx.post(f"{server_url}/variables/", json={"name": variable, "value": 0}).status_code
 
-    tag = Scope.of_profile(LONGEST).tag
-    assert (create(tag), create(f"{tag}x")) == (201, 422)
+    spent = spent_variable(Scope.of_profile(LONGEST).tag, 1)
+    assert (create(spent), create(f"{spent}x")) == (201, 422)
     assert create(limit_variable(LONGEST, "node")) == 201
 
 

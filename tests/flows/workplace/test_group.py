@@ -8,6 +8,7 @@ import pytest
 
 from ccs.flows.git.busy import Hold
 from ccs.flows.record.outcome import Outcome
+from ccs.flows.record.pause import Pause
 from ccs.flows.spec.job import Job
 from ccs.flows.spec.verdict import Reason, Verdict
 from ccs.flows.workplace.directory import WorkplaceError
@@ -79,7 +80,7 @@ def test_tasks_side_by_side_share_one_commit(repo: Path) -> None:
 def test_after_a_usage_limit_the_changes_stay_for_the_run_to_go_on_in(repo: Path) -> None:
     spec = job(repo, "a")
     (a,) = ends(repo, spec, Reason.OK)
-    limited = replace(a, waits_until=1.0)
+    limited = replace(a, pause=Pause(1.0, 1.0))
     with Workplace.open(spec, spec.tasks, "run-1", {}, getLogger()) as workplace:
         workplace.enter(a.task)
         write(repo, **{"a.txt": "a\n"})

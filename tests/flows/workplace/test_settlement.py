@@ -8,6 +8,7 @@ import pytest
 
 from ccs.flows.git.commit import Committed
 from ccs.flows.record.outcome import Outcome
+from ccs.flows.record.pause import Pause
 from ccs.flows.spec.task import Task
 from ccs.flows.spec.verdict import Reason, Verdict
 from ccs.flows.workplace.settlement import (
@@ -38,7 +39,7 @@ def ended(
         node="n",
         directory=Path("/r"),
         changed=tuple(f"{name}{number}.txt" for number in range(changed)),
-        waits_until=1.0 if waits else None,
+        pause=Pause(1.0, 1.0) if waits else None,
     )
 
 
