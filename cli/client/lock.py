@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ccs.cli.client.api import Api
 from ccs.cli.errors import RequestError
-from ccs.cli.local.process import born
+from ccs.flows.node.processes import birth
 from ccs.flows.server.names import lock_variable
 from ccs.flows.server.variables import Variable
 
@@ -74,7 +74,7 @@ def _acquire(api: Api, name: str, what: str) -> Lock:
         "host": socket.gethostname(),
         "space": _space(),
         "pid": os.getpid(),
-        "born": born(os.getpid()),
+        "born": birth(os.getpid()),
         "user": _user(),
     }
 
@@ -105,7 +105,7 @@ def _has_ended(holder: Variable, own: Mapping[str, object]) -> bool:
     value = holder.fields
     if any(value.get(k) != own[k] for k in ("host", "space")):
         return False
-    return isinstance(value.get("pid"), int) and born(value["pid"]) != value.get("born")
+    return isinstance(value.get("pid"), int) and birth(value["pid"]) != value.get("born")
 
 
 def _space() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ccs.cli.errors import ServerError
 from ccs.flows.node.files import private_folder, write_whole
+from ccs.flows.node.processes import birth
 
 
 @dataclass
@@ -40,7 +41,11 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether this very process runs: the same pid, and born at the same time."""
-        return bool(self.pid) and born(self.pid) == self.born
+        if not self.pid:
+            return False
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+        return birth(self.pid) == self.born
 
     def start(self, command: Sequence[str], env: Mapping[str, str], facts: Mapping[str, str]) -> None:
         """Start it in a session of its own, and remember it.
@@ -60,7 +65,7 @@ class Process:
             )
         self.pid, self.facts = child.pid, dict(facts)
         child.returncode = 0  # it is not waited for: it outlives this process
-        self.born = born(self.pid) or ""
+        self.born = birth(self.pid) or ""
         self._save()
 
     def stopped(self) -> None:
@@ -102,19 +107,3 @@ class Process:
     def _save(self) -> None:
         stored = {k: v for k, v in asdict(self).items() if k != "file"}
         write_whole(self.file, json.dumps(stored))
-
-
-def born(pid: int) -> str | None:
-    """When a process was born, in whatever form the system tells it; None when it is gone, or only not yet reaped."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return None if fields[0] in "ZX" else fields[19]
-    found = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    state, _, born = found.stdout.strip().partition(" ")
-    return None if not state or state.startswith("Z") else " ".join(born.split())

@@ -9,8 +9,8 @@ from uuid import UUID
 from prefect.context import refresh_global_settings_context
 from prefect.settings import get_current_settings
 
-from ccs.deployments.node import sweep
 from ccs.flows.node.identity import NODE_MARK, NODE_PROCESS_MARK, RUN_MARK
+from ccs.flows.node.processes import identity
 
 DEFAULTS = {
     # A run outlives more than half an hour without its server; Prefect's own 5 retries give up after a minute.
@@ -73,4 +73,4 @@ def warm_start_is_safe() -> bool:
 
 
 def _marks(node: str) -> dict[str, str]:
-    return {NODE_MARK: node, NODE_PROCESS_MARK: sweep.identity(os.getpid()) or ""}
+    return {NODE_MARK: node, NODE_PROCESS_MARK: identity(os.getpid()) or ""}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
-from ccs.deployments.node import sweep
+from ccs.flows.node.processes import identity, is_alive
 
 _ORPHAN_POLL = 0.2
 
@@ -45,13 +45,13 @@ class ForkedRun:
 
     async def start(self) -> None:
         self.pid = await self.started
-        self._identity = sweep.identity(self.pid)
+        self._identity = identity(self.pid)
 
     async def wait(self) -> int:
         """Until the process has ended, also when the zygote did not live to see that."""
         status = await self.ended
         if status is None:
-            while self._identity and sweep.identity(self.pid) == self._identity:  # noqa: ASYNC110 - no event tells
+            while self._identity and is_alive(self._identity):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(_ORPHAN_POLL)
             self.returncode = 1  # unknown: the run's own report counts, this one only if it made none
         else:
@@ -59,7 +59,7 @@ class ForkedRun:
         return self.returncode
 
 
-class Zygote:
+class ZygoteHandle:
     """A process to fork runs from; `ready` starts it again when it has died."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -148,7 +148,7 @@ class Zygote:
 
 
 async def start_cold(command: str, environment: Mapping[str, str], cwd: str, *, output: bool) -> RunProcess:
-    """Start a run with a command of its own; OSError or ForkError when that cannot be. Output as in `Zygote.fork`."""
+    """Start a run with a command of its own; OSError or ForkError when that cannot be. Output as in `fork`."""
     try:
         words = shlex.split(command)
     except ValueError as error:

@@ -34,8 +34,8 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
-from ccs.deployments.node import environment, homes, lost_runs, resumption, sweep, wake
-from ccs.deployments.node.forks import ForkError, RunProcess, Zygote, signal_group, start_cold
+from ccs.deployments.node import environment, homes, lost_runs, reaper, resumption, wake
+from ccs.deployments.node.forks import ForkError, RunProcess, ZygoteHandle, signal_group, start_cold
 from ccs.flows.workplace import journals
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class NodeWorker(ProcessWorker):
         self._polling = asyncio.Lock()
         self._resumption = resumption.Resumption()
         self._away = False
-        self._zygote = Zygote(environment.of_zygote(name)) if environment.warm_start_is_safe() else None
+        self._zygote = ZygoteHandle(environment.of_zygote(name)) if environment.warm_start_is_safe() else None
 
     @property
     def busy(self) -> int:
@@ -140,7 +140,7 @@ class NodeWorker(ProcessWorker):
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Take runs until cancelled; `ready` is called once, when the first can be taken."""
-        leftovers = await asyncio.to_thread(sweep.end_leftovers, self.name)
+        leftovers = await asyncio.to_thread(reaper.end_leftovers, self.name)
         companion = asyncio.create_task(self._accompany(leftovers, ready))
         try:
             await self.start(printer=self._logger.debug)
@@ -163,7 +163,7 @@ class NodeWorker(ProcessWorker):
             if self._zygote is not None:
                 await self._zygote.close()
 
-    async def _warm(self) -> Zygote | None:
+    async def _warm(self) -> ZygoteHandle | None:
         if self._zygote is None:
             return None
         try:
@@ -393,7 +393,7 @@ class _Starter:
         finally:
             with anyio.CancelScope(shield=True):
                 run.signal(signal.SIGKILL)
-                await asyncio.to_thread(sweep.end_run, str(flow_run.id))
+                await asyncio.to_thread(reaper.end_run, str(flow_run.id))
                 # With 0 it has seen to its directory itself, or it is to go on there after a usage limit.
                 if status != 0 and (said := await asyncio.to_thread(journals.recover, str(flow_run.id))):
                     self._log.warning("%s", said)

@@ -22,7 +22,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ccs.deployments.node import sweep
+from ccs.deployments.node import reaper
+from ccs.flows.node.processes import take_title
 from ccs.flows.processes import guard
 
 PRELOAD = (
@@ -165,7 +166,7 @@ class Zygote:
             if self.node_lives:
                 self.tell({"run": run, "status": status})
             if not self.node_lives:
-                sweep.end_run(run)
+                reaper.end_run(run)
 
     @staticmethod
     def ended() -> int | None:
@@ -183,8 +184,8 @@ class Zygote:
         """
         if not self.adopts:
             return
-        for pid in sweep.children(os.getpid()) - set(self.runs):
-            if not sweep.is_guard(pid):
+        for pid in reaper.children(os.getpid()) - set(self.runs):
+            if not reaper.is_guard(pid):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -201,7 +202,7 @@ def run(order: Order) -> None:
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(order["env"])
-    sweep.set_title(f"ccs:{order['run'][:8]}")
+    take_title(f"ccs:{order['run'][:8]}")
     _redirect(order["output"])
     os.chdir(order["cwd"])
     # Last, not first as `python -m` has it: a project's own types.py or token.py must not hide a module.
@@ -246,7 +247,7 @@ def _renew_settings(before: dict[str, str]) -> None:
 def main() -> int:
     """`python -m ccs.deployments.node.zygote FD`: serve the node at the other end of that socket."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    sweep.set_title(sweep.ZYGOTE_TITLE)
+    take_title(reaper.ZYGOTE_TITLE)
     preload(PRELOAD)
     zygote = Zygote(control)
     if threads() > 1:

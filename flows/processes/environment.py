@@ -1,4 +1,4 @@
-"""The environment of a `claude` process: an allow-list of the node's variables, and the profile."""
+"""The environment of a process under guard: an allow-list of the node's variables, and the profile."""
 
 import os
 import pwd
@@ -37,7 +37,7 @@ SAFETY = {
 def child_environment(
     node: Mapping[str, str], values: Mapping[str, str], removed: Collection[str], marks: Mapping[str, str]
 ) -> dict[str, str]:
-    """The whole environment of an attempt.
+    """The whole environment of an attempt, or of a command beside it.
 
     From the node come only the variables listed above, never ANTHROPIC_*, AWS_*, PREFECT_* or other secrets.
     The profile's `values` win over them and over TUNING, its `removed` are taken out, SAFETY and the run's

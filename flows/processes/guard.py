@@ -1,8 +1,8 @@
-"""The guard of one attempt: stands between driver and `claude`, and lets no process outlive the attempt.
+"""The guard of one process: stands between driver and the process, and lets nothing of it outlive it.
 
-Run as a script: `python -I -S guard.py CONTROL_FD GRACE_SECONDS EXECUTABLE ARGUMENT...`. It starts `claude` on its
-own standard streams and never touches the data. A byte on the control socket, or its end because the driver
-died, stops `claude`: SIGTERM, the grace, SIGKILL. However `claude` ends, every process it left is killed: on
+Run as a script: `python -I -S guard.py CONTROL_FD GRACE_SECONDS EXECUTABLE ARGUMENT...`. It starts the
+process on its own standard streams and never touches the data. A byte on the control socket, or its end because the
+driver died, stops the process: SIGTERM, the grace, SIGKILL. However it ends, every process it left is killed: on
 Linux they all become children of the guard, also those that left session, parent and environment behind.
 
 On the socket it says `started PID`, then `ended WAIT_STATUS KILLED LEFT CERTAIN`, where CERTAIN is 0 if processes
@@ -16,7 +16,7 @@ import select
 import sys
 import time
 
-SETTLE = 0.1  # seconds in which what `claude` left may end by itself
+SETTLE = 0.1  # seconds in which what it left may end by itself
 TERM_GRACE = 1.0  # seconds from SIGTERM to SIGKILL for what it left
 GIVE_UP = 10.0  # seconds after which a process that cannot be killed is reported instead
 
@@ -50,7 +50,7 @@ def adopt_orphans() -> bool:
 
 
 def take_title() -> None:
-    """Take the guard's name, where the system shows names of processes; `claude` does not inherit it."""
+    """Take the guard's name, where the system shows names of processes; the process does not inherit it."""
     try:
         title = os.open("/proc/self/comm", os.O_WRONLY)
         os.write(title, TITLE.encode())
@@ -60,7 +60,7 @@ def take_title() -> None:
 
 
 def start(argv: list[str]) -> int:
-    """Start `claude` in a session of its own; OSError when it cannot be executed."""
+    """Start the process in a session of its own; OSError when it cannot be executed."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -124,7 +124,7 @@ def kill(pid: int, number: int) -> None:
 
 
 class Guard:
-    """Waits for `claude`, for the driver, and for whatever `claude` leaves."""
+    """Waits for the process, for the driver, and for whatever the process leaves."""
 
     def __init__(self, control: int, grace: float) -> None:
         self.control, self.grace = control, grace
@@ -144,7 +144,7 @@ class Guard:
         except OSError:
             return
 
-    def reap(self, claude: int) -> bool:
+    def reap(self, child: int) -> bool:
         """Collect what ended; whether any child is left."""
         while True:
             try:
@@ -153,7 +153,7 @@ class Guard:
                 return False
             if pid == 0:
                 return True
-            if pid == claude:
+            if pid == child:
                 self.status = status
 
     def wait(self, seconds: float | None, watched: list[int]) -> bool:
@@ -163,20 +163,20 @@ class Guard:
             os.read(self.woken, 4096)
         return self.control in ready
 
-    def run(self, claude: int) -> None:
-        """Wait for the end of `claude`, hastening it when the driver says so or dies."""
+    def run(self, child: int) -> None:
+        """Wait for the end of the process, hastening it when the driver says so or dies."""
         deadline: float | None = None
-        while self.reap(claude) and self.status is None:
+        while self.reap(child) and self.status is None:
             if deadline is None:
                 if self.wait(None, [self.control]):
                     if not self.adopts:
-                        self.known = descendants(claude)
-                    kill(claude, signal.SIGTERM)
+                        self.known = descendants(child)
+                    kill(child, signal.SIGTERM)
                     deadline = time.monotonic() + self.grace
             elif time.monotonic() < deadline:
                 self.wait(deadline - time.monotonic(), [])
             else:
-                kill(claude, signal.SIGKILL)
+                kill(child, signal.SIGKILL)
                 self.wait(1, [])
 
     def sweep(self) -> tuple[int, int]:
@@ -210,16 +210,16 @@ def main() -> None:
     take_title()
     guard = Guard(control, grace)
     try:
-        claude = start(argv)
+        child = start(argv)
     except OSError as error:
         guard.say(f"error {error.errno}")
         return
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
-        os.dup2(nothing, stream)  # the pipes are claude's alone, so that their end means its end
+        os.dup2(nothing, stream)  # the pipes are the process's alone, so that their end means its end
     os.chdir("/")
-    guard.say(f"started {claude}")
-    guard.run(claude)
+    guard.say(f"started {child}")
+    guard.run(child)
     killed, left = guard.sweep()
     guard.say(f"ended {guard.status} {killed} {left} {guard.adopts:d}")
 

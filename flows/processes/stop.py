@@ -1,4 +1,4 @@
-"""Stopping attempts from outside: from another thread, or from a signal handler."""
+"""Stopping processes from outside: from another thread, or from a signal handler."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ StopReason = Literal["cancelled", "timeout"]
 
 
 class Stop:
-    """Asks the attempts it was given to end at once. The first reason counts; asking again changes nothing."""
+    """Asks whoever it was given to, to end at once. The first reason counts; asking again changes nothing."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may interrupt its own thread in here
@@ -22,7 +22,7 @@ class Stop:
         return self._reason
 
     def request(self, reason: StopReason) -> None:
-        """Stop every attempt that runs with this object now or starts later."""
+        """Stop whatever runs with this object now or starts later."""
         with self._lock:
             if self._reason is None:
                 self._reason = reason

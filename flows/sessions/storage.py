@@ -1,4 +1,4 @@
-"""Places where files are kept: a folder, or a bucket of S3 that all nodes reach."""
+"""Storages of files: a folder, or a bucket of S3 that all nodes reach."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from ccs.flows.node.files import UnknownUserError, expanded, whole
 
 
-class PlaceError(Exception):
-    """A place cannot be used; the message says why and what to do."""
+class StorageError(Exception):
+    """A storage cannot be used; the message says why and what to do."""
 
 
-class Place(Protocol):
-    """Holds files by name; a name has parts, separated by slashes. All of it raises PlaceError."""
+class Storage(Protocol):
+    """Holds files by name; a name has parts, separated by slashes. All of it raises StorageError."""
 
     def put(self, name: str, file: Path) -> None:
         """Keep a copy of the file: whole, or not at all."""
@@ -29,19 +29,19 @@ class Place(Protocol):
         """Forget a file, which may be gone already."""
 
 
-def shared_place(address: str) -> Place:
-    """The place of an address: `s3://bucket/prefix`, or a folder that exists on this node already."""
+def shared_storage(address: str) -> Storage:
+    """The storage of an address: `s3://bucket/prefix`, or a folder that exists on this node already."""
     if address.startswith("s3://"):
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        return Bucket(bucket, prefix.strip("/"))
+        return BucketStorage(bucket, prefix.strip("/"))
     try:
         folder = expanded(address)
     except UnknownUserError:
         folder = Path(address)  # which does not exist, as is said whenever it is used
-    return Folder(folder, must_exist=True)
+    return FolderStorage(folder, must_exist=True)
 
 
-class Folder:
+class FolderStorage:
     """A folder of this node, perhaps mounted. What is made in it is for its owner alone."""
 
     def __init__(self, path: Path, *, must_exist: bool = False) -> None:
@@ -80,14 +80,14 @@ class Folder:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         if self._must_exist and not self._path.is_dir():
-            raise PlaceError(f"{self._path} does not exist on this node: mount it there, or create it")
+            raise StorageError(f"{self._path} does not exist on this node: mount it there, or create it")
         try:
             yield
         except OSError as error:
-            raise PlaceError(f"{error.filename or self._path} cannot be used: {error.strerror or error}") from error
+            raise StorageError(f"{error.filename or self._path} cannot be used: {error.strerror or error}") from error
 
 
-class Bucket:
+class BucketStorage:
     """A part of a bucket of S3, with the credentials and the endpoint of the node's own environment."""
 
     def __init__(self, bucket: str, prefix: str) -> None:
@@ -136,7 +136,7 @@ class Bucket:
                 import boto3  # type: ignore[import-untyped]  # takes long, and not every node has it
                 from botocore.config import Config  # type: ignore[import-untyped]
             except ImportError:
-                raise PlaceError(f"{self} cannot be used without boto3: install ccs[aws] on this node") from None
+                raise StorageError(f"{self} cannot be used without boto3: install ccs[aws] on this node") from None
             config = Config(
                 connect_timeout=5,
                 read_timeout=60,
@@ -151,11 +151,11 @@ class Bucket:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except PlaceError:
+        except StorageError:
             raise
         except Exception as error:  # boto3 has four families of them
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise PlaceError(f"{self} cannot be used: {reason}") from error
+            raise StorageError(f"{self} cannot be used: {reason}") from error
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")

@@ -21,11 +21,12 @@ import httpx
 from ccs.flows.claude.session import projects, session_file
 from ccs.flows.claude.stream import Record
 from ccs.flows.node.files import private_folder, whole
+from ccs.flows.node.identity import ATTEMPT_MARK
 from ccs.flows.node.locks import FileLock
-from ccs.flows.processes.survivors import marked
+from ccs.flows.node.processes import marked
 from ccs.flows.server.claims import claim
 from ccs.flows.server.names import session_claim
-from ccs.flows.sessions.storage import Folder, Place, PlaceError, shared_place
+from ccs.flows.sessions.storage import FolderStorage, Storage, StorageError, shared_storage
 from ccs.flows.spec.names import slug
 
 KEPT = 5
@@ -62,11 +63,11 @@ class Opening:
 
 
 class SessionStore:
-    """The sessions of all tasks, kept on this node and, where one is given, in a place that all nodes share.
+    """The sessions of all tasks, kept on this node and, where one is given, in a storage that all nodes share.
 
-    `shared` is the address of that place or empty; `redact` takes secrets out of a line of a session's file; `warn` is
-    told what does not work, for the run goes on without it.
-    Clocks of nodes that share a place must agree to some seconds, as the session that was kept last is the last one.
+    `shared` is the address of that storage or empty; `redact` takes secrets out of a line of a session's file; `warn`
+    is told what does not work, for the run goes on without it.
+    Clocks of nodes that share a storage must agree to some seconds, as the session that was kept last is the last one.
     """
 
     def __init__(
@@ -80,16 +81,16 @@ class SessionStore:
     ) -> None:
         self._locks = state_folder / "sessions" / "locks"
         self._node, self._redact, self._warn = node, redact, warn
-        self._local = Folder(state_folder)
-        self._shared: Place | None = shared_place(shared) if shared else None
+        self._local = FolderStorage(state_folder)
+        self._shared: Storage | None = shared_storage(shared) if shared else None
 
     @property
-    def _places(self) -> list[Place]:
+    def _storages(self) -> list[Storage]:
         return [self._local] if self._shared is None else [self._local, self._shared]
 
     def last(self, job: str, task_id: str) -> Session | None:
         """The session the task had last, on whatever node."""
-        return next(iter(self._sessions(job, task_id, self._places)), None)
+        return next(iter(self._sessions(job, task_id, self._storages)), None)
 
     def keep(self, job: str, task_id: str, session_id: str, environment: Mapping[str, str]) -> bool:
         """Keep the session as the task's last one, after an attempt; whether `claude` left a file of it.
@@ -101,13 +102,13 @@ class SessionStore:
             return False
         session = Session(session_id, datetime.now(UTC).isoformat(timespec="microseconds"), self._node)
         with self._forgiving(), self._redacted(file) as kept:
-            for place in self._places:
+            for storage in self._storages:
                 with self._forgiving():
-                    others = [s for s in _index_of(place, job, task_id) if s.id != session_id]
-                    place.put(f"{_place_of(job, task_id)}/{session_id}.jsonl", kept)
-                    _write_index(place, job, task_id, [session, *others[: KEPT - 1]])
+                    others = [s for s in _index_of(storage, job, task_id) if s.id != session_id]
+                    storage.put(f"{_folder_of(job, task_id)}/{session_id}.jsonl", kept)
+                    _write_index(storage, job, task_id, [session, *others[: KEPT - 1]])
                     for old in others[KEPT - 1 :]:
-                        place.remove(f"{_place_of(job, task_id)}/{old.id}.jsonl")
+                        storage.remove(f"{_folder_of(job, task_id)}/{old.id}.jsonl")
         return True
 
     @contextmanager
@@ -118,7 +119,7 @@ class SessionStore:
             yield Path(copy.name)
 
     def keep_transcripts(self, run_id: str, files: Iterable[Path | None]) -> None:
-        """Copy files of an attempt to the shared place, if there is one."""
+        """Copy files of an attempt to the shared storage, if there is one."""
         for file in files:
             if self._shared is not None and file is not None:
                 with self._forgiving():
@@ -168,24 +169,24 @@ class SessionStore:
             return Opening(said=f"nothing is left of session {wanted}: the task begins a new one")
         return Opening(str(kept), is_fork=True, session_id=wanted, said=said)
 
-    def _sessions(self, job: str, task_id: str, places: Iterable[Place]) -> list[Session]:
-        """What places know of the task's sessions, the newest first."""
+    def _sessions(self, job: str, task_id: str, storages: Iterable[Storage]) -> list[Session]:
+        """What storages know of the task's sessions, the newest first."""
         found: list[Session] = []
-        for place in places:
+        for storage in storages:
             with self._forgiving():
-                found += _index_of(place, job, task_id)
+                found += _index_of(storage, job, task_id)
         return sorted(found, key=lambda s: s.kept_at, reverse=True)
 
     def _fetch(self, job: str, task_id: str, session_id: str, folder: Path) -> Path | None:
-        """A copy of the session's file, in the folder, from the place that has the newest one."""
+        """A copy of the session's file, in the folder, from the storage that has the newest one."""
 
-        def age(place: Place) -> str:
-            return next((s.kept_at for s in self._sessions(job, task_id, [place]) if s.id == session_id), "")
+        def age(storage: Storage) -> str:
+            return next((s.kept_at for s in self._sessions(job, task_id, [storage]) if s.id == session_id), "")
 
         target = folder / f"{session_id}.jsonl"
-        for place in sorted(self._places, key=age, reverse=True):
+        for storage in sorted(self._storages, key=age, reverse=True):
             with self._forgiving():
-                if place.get(f"{_place_of(job, task_id)}/{session_id}.jsonl", target):
+                if storage.get(f"{_folder_of(job, task_id)}/{session_id}.jsonl", target):
                     return target
         return None
 
@@ -219,7 +220,7 @@ class SessionStore:
         if not lock.take():
             return False
         stack.callback(lock.release)
-        if marked(session_id):  # a run that was killed let go of the lock, and its claude is just being ended
+        if marked(ATTEMPT_MARK, session_id):  # a killed run let go of the lock, and its claude is just being ended
             return False
         if self._shared is None:
             return True
@@ -237,23 +238,23 @@ class SessionStore:
     def _forgiving(self) -> Iterator[None]:
         try:
             yield
-        except (PlaceError, OSError) as problem:
+        except (StorageError, OSError) as problem:
             self._warn(str(problem))
 
 
-def _place_of(job: str, task_id: str) -> str:
+def _folder_of(job: str, task_id: str) -> str:
     """The folder of a task: names may look alike as slugs, and ids may occur in a copy of the job."""
     return f"sessions/{slug(job)[:60]}-{sha256(job.encode()).hexdigest()[:8]}/{task_id}"
 
 
-def _index_of(place: Place, job: str, task_id: str) -> list[Session]:
-    index = Record.parse(place.read(f"{_place_of(job, task_id)}/{_INDEX}") or b"") or Record({})
+def _index_of(storage: Storage, job: str, task_id: str) -> list[Session]:
+    index = Record.parse(storage.read(f"{_folder_of(job, task_id)}/{_INDEX}") or b"") or Record({})
     sessions = [Session(e.text("id"), e.text("kept_at"), e.text("node")) for e in index.records("sessions")]
     return [s for s in sessions if _ID.fullmatch(s.id)]
 
 
-def _write_index(place: Place, job: str, task_id: str, sessions: list[Session]) -> None:
+def _write_index(storage: Storage, job: str, task_id: str, sessions: list[Session]) -> None:
     with tempfile.TemporaryDirectory(prefix="ccs-") as folder:
         index = Path(folder) / _INDEX
         index.write_text(json.dumps({"sessions": [asdict(s) for s in sessions]}, indent=1) + "\n")
-        place.put(f"{_place_of(job, task_id)}/{_INDEX}", index)
+        storage.put(f"{_folder_of(job, task_id)}/{_INDEX}", index)

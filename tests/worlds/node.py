@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from ccs.deployments.node import sweep
+from ccs.deployments.node.reaper import ZYGOTE_TITLE
 from ccs.flows.node.identity import NODE_PROCESS_MARK
+from ccs.flows.node.processes import identity
 from tests.worlds.server import clean_environment, client
 
 PATIENCE = 180.0
@@ -120,7 +121,7 @@ class Node:
 
     def zygote(self) -> int:
         """The pid of the process it forks runs from."""
-        return next(pid for pid, title in self.started().items() if title == sweep.ZYGOTE_TITLE)
+        return next(pid for pid, title in self.started().items() if title == ZYGOTE_TITLE)
 
     def dies(self) -> None:
         """End at once with all that it started, as its machine would."""
@@ -215,7 +216,7 @@ class World:
 
 def living(pids: list[int]) -> list[int]:
     """Those of the pids that are processes and not zombies."""
-    return [pid for pid in pids if sweep.identity(pid)]
+    return [pid for pid in pids if identity(pid)]
 
 
 def kill(pid: int) -> None:

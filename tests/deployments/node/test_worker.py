@@ -16,10 +16,11 @@ from prefect.runner._process_manager import ProcessHandle, ProcessManager
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
-from ccs.deployments.node import environment, sweep, zygote
-from ccs.deployments.node.forks import ForkError, Zygote
+from ccs.deployments.node import environment, zygote
+from ccs.deployments.node.forks import ForkError, ZygoteHandle
 from ccs.deployments.node.worker import NodeWorker
 from ccs.flows.node.identity import NODE_PROCESS_MARK
+from ccs.flows.node.processes import identity
 from tests.worlds.node import POOL_TEMPLATE
 from tests.worlds.server import clean_environment
 
@@ -92,7 +93,7 @@ def test_a_job_may_take_a_variable_of_the_node_away() -> None:
     assert seen["KEPT"] == "1"
     assert "GONE" not in seen
     assert (seen["PREFECT__CONTROL_PORT"], seen["PREFECT__CONTROL_TOKEN"]) == ("7", "token")
-    assert seen[NODE_PROCESS_MARK] == sweep.identity(os.getpid())
+    assert seen[NODE_PROCESS_MARK] == identity(os.getpid())
 
 
 def test_a_zygote_with_a_second_thread_refuses_to_fork(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_a_zygote_with_a_second_thread_refuses_to_fork(tmp_path: Path) -> None:
     )
 
     async def start() -> None:
-        server = Zygote(clean_environment(tmp_path) | {"PYTHONPATH": str(tmp_path)})
+        server = ZygoteHandle(clean_environment(tmp_path) | {"PYTHONPATH": str(tmp_path)})
         try:
             with pytest.raises(ForkError, match="2 threads"):
                 await server.ready()

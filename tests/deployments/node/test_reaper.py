@@ -1,4 +1,4 @@
-"""The sweep: which processes it ends, and which it leaves alone."""
+"""The reaper: which processes it ends, and which it leaves alone."""
 
 import os
 import subprocess
@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ccs.deployments.node import sweep
+from ccs.deployments.node import reaper
+from ccs.flows.node.processes import identity
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
 POLITE = "import time; print(1, flush=True); time.sleep(600)"
-ZYGOTE = "from ccs.deployments.node import sweep; sweep.set_title(sweep.ZYGOTE_TITLE); " + POLITE
+ZYGOTE = f"from ccs.flows.node.processes import take_title; take_title({reaper.ZYGOTE_TITLE!r}); {POLITE}"
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 
@@ -37,7 +38,7 @@ def spawn() -> Iterator[Spawn]:
 
 def dead_owner() -> str:
     gone = subprocess.Popen(["sleep", "600"])
-    owner = sweep.identity(gone.pid)
+    owner = identity(gone.pid)
     gone.kill()
     gone.wait()
     assert owner
@@ -48,43 +49,34 @@ def test_processes_of_the_run_end_politely_or_not_and_others_live(spawn: Spawn) 
     run = str(uuid.uuid4())
     mine = [spawn(CCS_RUN_ID=run), spawn(STUBBORN, CCS_RUN_ID=run)]
     other = spawn(CCS_RUN_ID=run + "0")
-    assert sweep.end_run(run, grace=3) == 2
+    assert reaper.end_run(run, grace=3) == 2
     assert [process.wait(120) for process in mine] == [-15, -9]
     assert other.poll() is None
 
 
 def test_nothing_to_end_is_no_error() -> None:
-    assert sweep.end_run(str(uuid.uuid4())) == 0
+    assert reaper.end_run(str(uuid.uuid4())) == 0
 
 
 def test_leftovers_of_a_dead_node_end_and_their_runs_are_named(spawn: Spawn) -> None:
     run = str(uuid.uuid4())
     left = spawn(CCS_NODE="n", CCS_NODE_PID=dead_owner(), CCS_RUN_ID=run)
-    assert sweep.end_leftovers("n", grace=30) == {run}
+    assert reaper.end_leftovers("n", grace=30) == {run}
     assert left.wait(120) == -15
 
 
 def test_what_a_living_node_owns_is_no_leftover(spawn: Spawn) -> None:
     spared = [
-        spawn(CCS_NODE="n", CCS_NODE_PID=sweep.identity(os.getpid()) or ""),
+        spawn(CCS_NODE="n", CCS_NODE_PID=identity(os.getpid()) or ""),
         spawn(CCS_NODE="another", CCS_NODE_PID=dead_owner()),
         spawn(CCS_NODE="n"),  # nobody knows whose
     ]
-    assert sweep.end_leftovers("n", grace=1) == set()
+    assert reaper.end_leftovers("n", grace=1) == set()
     assert all(process.poll() is None for process in spared)
 
 
 def test_runs_whose_zygote_lives_may_finish_after_their_node(spawn: Spawn) -> None:
     owner = dead_owner()
     spared = [spawn(ZYGOTE, CCS_NODE="n", CCS_NODE_PID=owner), spawn(CCS_NODE="n", CCS_NODE_PID=owner)]
-    assert sweep.end_leftovers("n", grace=1) == set()
+    assert reaper.end_leftovers("n", grace=1) == set()
     assert all(process.poll() is None for process in spared)
-
-
-def test_an_identity_is_not_that_of_a_zombie_or_of_nobody() -> None:
-    child = subprocess.Popen(["true"])
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert sweep.identity(child.pid) is None
-    child.wait()
-    assert sweep.identity(child.pid) is None
-    assert (sweep.identity(os.getpid()) or "").startswith(f"{os.getpid()}:")
