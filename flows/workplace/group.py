@@ -13,6 +13,7 @@ from ccs.flows.git.snapshot import Snapshot, changes
 from ccs.flows.log import Log
 from ccs.flows.record.outcome import Outcome
 from ccs.flows.spec.job import Job
+from ccs.flows.spec.task import Task
 from ccs.flows.workplace.settlement import (
     Commit,
     Effect,
@@ -38,13 +39,12 @@ class Group:
         self, job: Job, run_id: str, snapshot: Snapshot, journal: Journal | None, ended: Sequence[Outcome], log: Log
     ) -> None:
         """`ended` are the tasks of an interrupted group that ended before; without a journal nothing is committed."""
-        self.running: set[str] = set()
-        """Ids of the tasks that work at the moment."""
         self.is_settled = False
         """Whether it was decided what becomes of the changes: the next task begins a group of its own."""
         self.is_left = False
         """Whether what the tasks changed could be neither committed nor set aside, and its journal stays."""
         self._job, self._run_id, self._log = job, run_id, log
+        self._at_work: set[str] = set()  # ids of tasks
         self._snapshot, self._journal = snapshot, journal
         self._ended = list(ended)
         self._problems: list[str] = []  # what git said, each to be told once
@@ -53,16 +53,24 @@ class Group:
         """The files that were changed since the first task began; GitError."""
         return changes(self._snapshot)
 
+    def enter(self, task: Task) -> None:
+        """The task begins to work."""
+        self._at_work.add(task.id)
+
+    def abandon(self, task: Task) -> None:
+        """The task does not count as working any more, however it ended."""
+        self._at_work.discard(task.id)
+
     def leave(self, outcome: Outcome) -> list[Outcome]:
         """A task has ended: the outcomes with what became of the changes, of all tasks that it decides about."""
-        self.running.discard(outcome.task.id)
+        self.abandon(outcome.task)
         try:
             outcome = replace(outcome, changed=tuple(self.changed()))
         except GitError as error:
             self._problems.append(str(error))
             outcome = replace(outcome, changed=_UNKNOWN).noted(str(error))
         self._ended.append(outcome)
-        decision = decide(self._ended, others_work=bool(self.running), is_journaled=self._journal is not None)
+        decision = decide(self._ended, others_work=bool(self._at_work), is_journaled=self._journal is not None)
         if isinstance(decision, Postpone):
             return [undecided(outcome, decision)]
         if isinstance(decision, Interrupt):

@@ -81,7 +81,7 @@ class Workplace:
                 except GitError as error:
                     raise WorkplaceError(str(error)) from None
             if self._group:
-                self._group.running.add(task.id)
+                self._group.enter(task)
 
     def _begun(self, task: Task) -> Group | None:
         """The group that begins with a task; the interrupted one, if there is one. None outside of git."""
@@ -139,4 +139,4 @@ class Workplace:
         finally:
             with self._lock:
                 if self._group:
-                    self._group.running.discard(task.id)
+                    self._group.abandon(task)

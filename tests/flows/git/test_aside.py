@@ -24,6 +24,16 @@ def set_aside(snapshot: Snapshot) -> Aside:
     return found
 
 
+def goes_and_comes_back(repo: Path, snapshot: Snapshot, before: dict[str, str]) -> None:
+    """What changed since the snapshot of a clean repository is set aside, and is there again as the user is told."""
+    after = content(repo)
+    found = set_aside(snapshot)
+    assert content(repo) == before
+    assert status(repo) == ""
+    get_back(found.get_back)
+    assert content(repo) == after
+
+
 def test_nothing_changed_is_nothing_set_aside(repo: Path) -> None:
     snapshot = Snapshot.take(repo)
     write(repo, **{"noise.log": "ignored"})
@@ -232,12 +242,7 @@ def test_a_file_that_the_task_hid_from_git(repo: Path) -> None:
     snapshot, before = Snapshot.take(repo), content(repo)
     git(repo, "rm", "-q", "--cached", "b.txt")
     write(repo, **{".gitignore": "*.log\nb.txt\n", "b.txt": "changed\n"})
-    after = content(repo)
-    found = set_aside(snapshot)
-    assert content(repo) == before
-    assert status(repo) == ""
-    get_back(found.get_back)
-    assert content(repo) == after
+    goes_and_comes_back(repo, snapshot, before)
 
 
 def test_a_file_in_the_place_of_a_folder_and_the_other_way_round(repo: Path) -> None:
@@ -247,12 +252,7 @@ def test_a_file_in_the_place_of_a_folder_and_the_other_way_round(repo: Path) -> 
     (repo / "dir/c.txt").unlink()
     (repo / "dir").rmdir()
     write(repo, dir="a file")
-    after = content(repo)
-    found = set_aside(snapshot)
-    assert content(repo) == before
-    assert status(repo) == ""
-    get_back(found.get_back)
-    assert content(repo) == after
+    goes_and_comes_back(repo, snapshot, before)
 
 
 def test_a_link_to_somewhere_else_in_the_place_of_a_folder(repo: Path, tmp_path: Path) -> None:
@@ -330,12 +330,7 @@ def test_line_ends_and_filters(repo: Path) -> None:
     snapshot, before = Snapshot.take(repo), content(repo)
     assert b"one\r\n" in (repo / "a.txt").read_bytes()
     (repo / "a.txt").write_bytes(b"two\r\n")
-    after = content(repo)
-    found = set_aside(snapshot)
-    assert content(repo) == before
-    assert status(repo) == ""
-    get_back(found.get_back)
-    assert content(repo) == after
+    goes_and_comes_back(repo, snapshot, before)
 
 
 def test_when_it_cannot_be_saved_nothing_is_touched(repo: Path) -> None:
