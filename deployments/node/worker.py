@@ -1,6 +1,6 @@
 """The node's Prefect worker: a process worker that starts runs warm, at once, and leaves nothing of them behind.
 
-The only module that touches Prefect's private parts; `tests/test_deployments_worker.py` fails when they move:
+The only module that touches Prefect's private parts; `tests/deployments/node/test_worker.py` fails when they move:
 - `prefect.runner._flow_run_executor.FlowRunExecutorContext`, `prefect.runner._process_manager.ProcessHandle`: what
   the stock worker supervises a run with (cancellation, crash reports, hooks). There is no public counterpart.
 - the context's `_cancellation_manager._process_manager` and `_observer`: see `_PromptStop`, `_follow_states`.

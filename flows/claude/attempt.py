@@ -15,11 +15,11 @@ from ccs.flows.claude.judgement import is_session_lost, is_unknown_command, judg
 from ccs.flows.claude.output import OUTPUT, cleaned, nests_too_deep
 from ccs.flows.claude.report import Report
 from ccs.flows.claude.request import Request, obstacle, prompt_bytes
-from ccs.flows.claude.session import Account
+from ccs.flows.claude.session import SessionCost
 from ccs.flows.claude.story import Story
 from ccs.flows.claude.stream import Record
 from ccs.flows.claude.usage import Usage
-from ccs.flows.processes.process import Ended, GuardedProcess, SpawnError
+from ccs.flows.processes.process import GuardedProcess, ProcessEnd, SpawnError
 from ccs.flows.processes.pump import Stream, pump
 from ccs.flows.processes.stop import Stop
 from ccs.flows.spec.verdict import Reason, Verdict
@@ -60,7 +60,7 @@ class _Attempt:
         self.clocks = Clocks(request, linger)
         self.halt: Halt | None = None
         self.halted_tool: str | None = None
-        self.account = Account()
+        self.session_cost = SessionCost()
 
     def run(self) -> Report:
         problem = obstacle(self.request)
@@ -69,7 +69,7 @@ class _Attempt:
         if self.stop.reason:
             reason = Reason.CANCELLED if self.stop.reason == "cancelled" else Reason.TIMEOUT
             return self.report(Verdict(reason, "stopped before claude was started"), None)
-        self.account = Account.opened(self.request)
+        self.session_cost = SessionCost.opened(self.request)
         try:
             with _stored(prompt_bytes(self.request)) as prompt, self.started(prompt) as process:
                 try:
@@ -127,7 +127,7 @@ class _Attempt:
             halt = "lingering"
         self.halt, self.halted_tool = halt, self.story.facts.running_tool
 
-    def report(self, verdict: Verdict, ended: Ended | None) -> Report:
+    def report(self, verdict: Verdict, ended: ProcessEnd | None) -> Report:
         story, facts, clean = self.story, self.story.facts, self.story.clean
         result = facts.result or Record({})
         is_on_usage = verdict.reason is Reason.USAGE_LIMIT and not verdict.is_transient
@@ -162,7 +162,7 @@ class _Attempt:
         facts = self.story.facts
         if not has_run or facts.finished or not self.may_have_cost():
             return facts.usage(is_partial=False), 0.0
-        usage, noted = facts.usage(is_partial=True), self.account.spent(self.request)
+        usage, noted = facts.usage(is_partial=True), self.session_cost.spent(self.request)
         if noted is None:
             return usage, REPLY_USD * (facts.replies + 1)
         return usage.at_least(noted), noted.cost_usd / facts.replies if facts.replies and noted.cost_usd else REPLY_USD
@@ -178,7 +178,7 @@ class _Attempt:
             return None
         return cleaned(value, self.story.clean)
 
-    def warnings(self, ended: Ended | None) -> Iterator[str]:
+    def warnings(self, ended: ProcessEnd | None) -> Iterator[str]:
         for file in (self.story.transcript, self.story.stderr):
             if file.problem:
                 yield file.problem

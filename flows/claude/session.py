@@ -21,14 +21,14 @@ def session_file(session_id: str, environment: Mapping[str, str]) -> Path | None
 
 
 @dataclass(frozen=True)
-class Account:
+class SessionCost:
     """What a session had cost before a process went on with it, and how long its file was."""
 
     before: Usage = field(default_factory=Usage)
     size: int = 0
 
     @classmethod
-    def opened(cls, request: Request) -> "Account":
+    def opened(cls, request: Request) -> "SessionCost":
         """The account of a session before the request is run; nothing for a new one."""
         if not request.resume:
             return cls()

@@ -38,7 +38,7 @@ class SpawnError(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProcessEnd:
     """How the process ended.
 
     `returncode` is as in subprocess, negative for a signal; None when the guard was killed and nobody saw it.
@@ -70,7 +70,7 @@ class GuardedProcess:
         self._mark = mark
         self._said = b""
         self.pid: int | None = None
-        self.ended: Ended | None = None
+        self.ended: ProcessEnd | None = None
         self._argv = argv
         self._control, theirs = socket.socketpair()
         self._guard: subprocess.Popen[bytes] | None = None
@@ -106,7 +106,7 @@ class GuardedProcess:
         except OSError:
             return  # the guard is gone; that is read from the control socket
 
-    def listen(self) -> Ended | None:
+    def listen(self) -> ProcessEnd | None:
         """Read what the guard says; the end, once it is known. Raises SpawnError."""
         try:
             data = self._control.recv(4096)
@@ -125,9 +125,9 @@ class GuardedProcess:
                 status, killed, left, is_certain = map(int, numbers)
                 if left or not is_certain:
                     killed += sweep(self._mark)
-                self.ended = Ended(os.waitstatus_to_exitcode(status), killed, left)
+                self.ended = ProcessEnd(os.waitstatus_to_exitcode(status), killed, left)
         if self.ended is None and not data:
-            self.ended = Ended(None, self._sweep_without_guard())
+            self.ended = ProcessEnd(None, self._sweep_without_guard())
         return self.ended
 
     def _sweep_without_guard(self) -> int:
@@ -138,7 +138,7 @@ class GuardedProcess:
 
     def abandon(self) -> None:
         """End everything without the help of a guard that does not answer."""
-        self.ended = Ended(None, self._sweep_without_guard())
+        self.ended = ProcessEnd(None, self._sweep_without_guard())
 
     def __enter__(self) -> Self:
         return self

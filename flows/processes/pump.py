@@ -5,7 +5,7 @@ import selectors
 import time
 from typing import Literal, Protocol
 
-from ccs.flows.processes.process import GRACE, Ended, GuardedProcess, SpawnError
+from ccs.flows.processes.process import GRACE, GuardedProcess, ProcessEnd, SpawnError
 from ccs.flows.processes.stop import Stop
 
 Stream = Literal["stdout", "stderr"]
@@ -32,7 +32,7 @@ class Listener(Protocol):
         """An exception came in from outside, so the process is stopped; what it still writes goes to no listener."""
 
 
-def pump(process: GuardedProcess, listener: Listener, stop: Stop) -> Ended:
+def pump(process: GuardedProcess, listener: Listener, stop: Stop) -> ProcessEnd:
     """Take in everything that the process writes until it has ended; how it ended.
 
     `stop` has the listener asked at once. An exception, of the listener or of a signal handler, stops the process, too,
@@ -66,7 +66,7 @@ class _Pump:
         self.process, self.listener, self.selector = process, listener, selector
         self.stopped_at: float | None = None
 
-    def run(self) -> Ended:
+    def run(self) -> ProcessEnd:
         self.look()
         while self.process.ended is None:
             for key, _ in self.selector.select(min(_TICK, self.listener.left()) if self.stopped_at is None else _TICK):

@@ -25,7 +25,7 @@ from ccs.flows.record.pause import Pause, Used
 from ccs.flows.run import retry
 from ccs.flows.run.gates import check_files, fix_prompt
 from ccs.flows.run.run import Run
-from ccs.flows.sessions.store import Opening, SessionStore
+from ccs.flows.sessions.store import SessionOpening, SessionStore
 from ccs.flows.spec.names import slug
 from ccs.flows.spec.task import Task
 from ccs.flows.spec.verdict import Reason, Verdict
@@ -82,7 +82,7 @@ def run_attempts(task: Assignment) -> Ended:
 
 
 class _Attempts:
-    def __init__(self, task: Assignment, opening: Opening) -> None:
+    def __init__(self, task: Assignment, opening: SessionOpening) -> None:
         self.task, self.spec, self.log = task, task.spec, task.log
         self.opening = opening
         self.stop = task.run.stop

@@ -40,7 +40,7 @@ _MAX_SLUG = 200  # claude cuts longer ones, and finds a session in a folder of a
 
 
 @dataclass(frozen=True)
-class Session:
+class KeptSession:
     """A session whose file is kept; `kept_at` is in UTC, in ISO 8601."""
 
     id: str
@@ -49,7 +49,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Opening:
+class SessionOpening:
     """How the next attempt of a task begins.
 
     `resume` is what `claude --resume` takes, or empty for a new session. A fork gets an id of its own; otherwise the
@@ -88,7 +88,7 @@ class SessionStore:
     def _storages(self) -> list[Storage]:
         return [self._local] if self._shared is None else [self._local, self._shared]
 
-    def last(self, job: str, task_id: str) -> Session | None:
+    def last(self, job: str, task_id: str) -> KeptSession | None:
         """The session the task had last, on whatever node."""
         return next(iter(self._sessions(job, task_id, self._storages)), None)
 
@@ -100,7 +100,7 @@ class SessionStore:
         file = session_file(session_id, environment)
         if file is None:
             return False
-        session = Session(session_id, datetime.now(UTC).isoformat(timespec="microseconds"), self._node)
+        session = KeptSession(session_id, datetime.now(UTC).isoformat(timespec="microseconds"), self._node)
         with self._forgiving(), self._redacted(file) as kept:
             for storage in self._storages:
                 with self._forgiving():
@@ -128,7 +128,7 @@ class SessionStore:
     @contextmanager
     def opened(
         self, job: str, task_id: str, mode: Mode, environment: Mapping[str, str], cwd: Path, *, continues: str = ""
-    ) -> Iterator[Opening]:
+    ) -> Iterator[SessionOpening]:
         """Make ready what the task is to begin with, for its use alone as long as the block runs.
 
         `continues` is the id of the session that must be gone on with, whatever the mode: a run that was suspended
@@ -147,13 +147,13 @@ class SessionStore:
         environment: Mapping[str, str],
         cwd: Path,
         continues: str,
-    ) -> Opening:
+    ) -> SessionOpening:
         if mode == "new":
-            return Opening()
+            return SessionOpening()
         last = self.last(job, task_id)
         wanted = continues or (last.id if last else "")
         if not wanted:
-            return Opening(said="the task has no earlier session: it begins a new one")
+            return SessionOpening(said="the task has no earlier session: it begins a new one")
         kept = self._fetch(job, task_id, wanted, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ccs-"))))
         said = ""
         if mode == "reuse":
@@ -161,17 +161,17 @@ class SessionStore:
                 if not self._hold(stack, wanted):
                     said = f"session {wanted} is used by another run: this one works on a fork of it"
                 elif self._install(kept, wanted, environment, cwd):
-                    return Opening(wanted, session_id=wanted)
+                    return SessionOpening(wanted, session_id=wanted)
             except OSError as error:
                 said = f"session {wanted} cannot be gone on with, but a fork of it can: {error}"
         kept = kept or session_file(wanted, environment)
         if kept is None:
-            return Opening(said=f"nothing is left of session {wanted}: the task begins a new one")
-        return Opening(str(kept), is_fork=True, session_id=wanted, said=said)
+            return SessionOpening(said=f"nothing is left of session {wanted}: the task begins a new one")
+        return SessionOpening(str(kept), is_fork=True, session_id=wanted, said=said)
 
-    def _sessions(self, job: str, task_id: str, storages: Iterable[Storage]) -> list[Session]:
+    def _sessions(self, job: str, task_id: str, storages: Iterable[Storage]) -> list[KeptSession]:
         """What storages know of the task's sessions, the newest first."""
-        found: list[Session] = []
+        found: list[KeptSession] = []
         for storage in storages:
             with self._forgiving():
                 found += _index_of(storage, job, task_id)
@@ -247,13 +247,13 @@ def _folder_of(job: str, task_id: str) -> str:
     return f"sessions/{slug(job)[:60]}-{sha256(job.encode()).hexdigest()[:8]}/{task_id}"
 
 
-def _index_of(storage: Storage, job: str, task_id: str) -> list[Session]:
+def _index_of(storage: Storage, job: str, task_id: str) -> list[KeptSession]:
     index = Record.parse(storage.read(f"{_folder_of(job, task_id)}/{_INDEX}") or b"") or Record({})
-    sessions = [Session(e.text("id"), e.text("kept_at"), e.text("node")) for e in index.records("sessions")]
+    sessions = [KeptSession(e.text("id"), e.text("kept_at"), e.text("node")) for e in index.records("sessions")]
     return [s for s in sessions if _ID.fullmatch(s.id)]
 
 
-def _write_index(storage: Storage, job: str, task_id: str, sessions: list[Session]) -> None:
+def _write_index(storage: Storage, job: str, task_id: str, sessions: list[KeptSession]) -> None:
     with tempfile.TemporaryDirectory(prefix="ccs-") as folder:
         index = Path(folder) / _INDEX
         index.write_text(json.dumps({"sessions": [asdict(s) for s in sessions]}, indent=1) + "\n")

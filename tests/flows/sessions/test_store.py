@@ -18,7 +18,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from ccs.blocks.redact import Redactor
-from ccs.flows.sessions.store import KEPT, Mode, Opening, SessionStore
+from ccs.flows.sessions.store import KEPT, Mode, SessionOpening, SessionStore
 from tests.fakes.anthropic import FakeApi
 from tests.fakes.s3 import running_s3
 from tests.worlds.claude import Bench, bundled_claude
@@ -52,7 +52,7 @@ class Node:
     def environment(self, **values: str) -> dict[str, str]:
         return self.bench.environment(**values)
 
-    def claude(self, prompt: str, opening: Opening, cwd: Path | None = None, **values: str) -> str:
+    def claude(self, prompt: str, opening: SessionOpening, cwd: Path | None = None, **values: str) -> str:
         """One attempt as the opening says; the id of its session."""
         new = str(uuid4())
         arguments = [f"--resume={opening.resume}"] if opening.resume else []
@@ -72,7 +72,7 @@ class Node:
         assert result["session_id"] == expected
         return expected
 
-    def run(self, prompt: str, mode: Mode, cwd: Path | None = None, **values: str) -> tuple[str, Opening]:
+    def run(self, prompt: str, mode: Mode, cwd: Path | None = None, **values: str) -> tuple[str, SessionOpening]:
         """A run of the task: its attempt, and the keeping of it."""
         environment = self.environment(**values)
         with self.store.opened(JOB, TASK, mode, environment, cwd or self.bench.cwd) as opening:
@@ -112,15 +112,15 @@ def shared(tmp_path: Path, server_url: str) -> Iterator[str]:
 def test_a_new_session_has_nothing_before_it(node: Node) -> None:
     first, _ = node.run("say one", "new")
     second, opening = node.run("say two", "new")
-    assert opening == Opening() and first != second and node.heard == ["say two"]
+    assert opening == SessionOpening() and first != second and node.heard == ["say two"]
     assert not node.said
 
 
 def test_reuse_goes_on_in_the_same_session(node: Node) -> None:
     first, opening = node.run("say one", "reuse")
-    assert opening == Opening(said="the task has no earlier session: it begins a new one")
+    assert opening == SessionOpening(said="the task has no earlier session: it begins a new one")
     second, opening = node.run("say two", "reuse")
-    assert opening == Opening(first, session_id=first) and second == first
+    assert opening == SessionOpening(first, session_id=first) and second == first
     node.run("say three", "reuse")
     assert node.heard == ["say one", "say two", "say three"]
     assert not node.said
@@ -159,7 +159,7 @@ def test_a_fork_leaves_its_origin_as_it_is(node: Node) -> None:
 
 def test_what_somebody_said_by_hand_stays(node: Node) -> None:
     first, _ = node.run("say one", "new")
-    node.claude("say by hand", Opening(first, session_id=first))
+    node.claude("say by hand", SessionOpening(first, session_id=first))
     node.run("say two", "reuse")
     assert node.heard == ["say one", "say by hand", "say two"]
 
@@ -181,7 +181,7 @@ def test_a_session_that_is_gone_is_replaced_and_that_is_said(node: Node) -> None
     modes: tuple[Mode, ...] = ("reuse", "fork")
     for mode in modes:
         with node.store.opened(JOB, TASK, mode, node.environment(), node.bench.cwd) as opening:
-            assert opening == Opening(said=f"nothing is left of session {first}: the task begins a new one")
+            assert opening == SessionOpening(said=f"nothing is left of session {first}: the task begins a new one")
 
 
 def test_a_session_in_use_is_forked_and_that_is_said(node: Node) -> None:
@@ -194,7 +194,7 @@ def test_a_session_in_use_is_forked_and_that_is_said(node: Node) -> None:
         node.claude("say three", opening)
         assert node.heard == ["say one", "say three"]
         node.store.keep(JOB, TASK, first, node.environment())
-    assert node.run("say four", "reuse")[1] == Opening(first, session_id=first)
+    assert node.run("say four", "reuse")[1] == SessionOpening(first, session_id=first)
 
 
 def test_the_lock_of_a_dead_run_is_free_and_its_claude_is_waited_out(node: Node) -> None:
@@ -226,7 +226,7 @@ def test_a_run_goes_on_with_the_session_it_began(node: Node) -> None:
     first, _ = node.run("say one", "new")
     node.run("say two", "new")
     with node.store.opened(JOB, TASK, "new", node.environment(), node.bench.cwd, continues=first) as opening:
-        assert opening == Opening(first, session_id=first)
+        assert opening == SessionOpening(first, session_id=first)
         node.claude("say three", opening)
     assert node.heard == ["say one", "say three"]
 
