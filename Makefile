@@ -61,6 +61,9 @@ bench: install  ## measure ccs against stock Prefect and bare claude, as ratios
 chaos: install  ## do bad things to real runs, and count what went wrong (takes many minutes)
 	@$(BIN)/python -m tests.chaos
 
+docs: install  ## renew the parts of the documentation that follow from the code
+	@$(BIN)/python -m tests.docs.generate
+
 build: install  ## build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation
 
@@ -93,4 +96,4 @@ $(VENV)/linked: $(VENV)/packages pyproject.toml $(if $(filter-out $(SOURCES),$(f
 	@touch $@
 
 .PHONY: help install demo test test-fast check format lint typecheck security security-bandit security-pip-audit security-gitleaks \
-	pipeline run bench chaos build lock clean relink
+	pipeline run bench chaos docs build lock clean relink

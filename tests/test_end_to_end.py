@@ -1,4 +1,4 @@
-"""What the README promises, typed as it says: `ccs up`, a job, runs from every side, `ccs down`, nothing left."""
+"""What the documentation promises, typed as it says: `ccs up`, a job, runs from every side, `ccs down`, nothing left."""
 
 import json
 import os
@@ -123,7 +123,7 @@ def test_the_example_jobs_deploy_and_run(machine: Machine) -> None:
     assert machine.json("ccs", "jobs", "run", "example-review", "--wait")["status"] == "Completed"
 
 
-def test_the_nights_work_of_the_readme_is_done(machine: Machine, tmp_path: Path) -> None:
+def test_the_nights_work_of_the_documentation_is_done(machine: Machine, tmp_path: Path) -> None:
     files = {
         "greeting.py": "def greet(name):\n    return 'Hello'  # TODO: greet by name\n",
         "check.py": "from greeting import greet\n\nassert greet('Ann') == 'Hello Ann', 'not by name'\n",
@@ -133,7 +133,7 @@ def test_the_nights_work_of_the_readme_is_done(machine: Machine, tmp_path: Path)
         (machine.app / name).write_text(text)
     machine.type("git", "add", ".")
     machine.type("git", "-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "-qm", "a greeting")
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/jobs-and-tasks.md").read_text(), re.DOTALL | re.MULTILINE)
     (tmp_path / "prefect.yaml").write_text(text)
     machine.type("prefect", "deploy", "--all", cwd=tmp_path)
     file = str(machine.app / "trees/night/greeting.py")
