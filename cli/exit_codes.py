@@ -21,10 +21,10 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3, "no server"
     # of commands that wait for a run
     FAILED = 10, "the run failed"
-    CRASHED = 11, "it crashed"
-    USAGE_LIMIT = 75, "a usage limit ended it"
-    BUDGET = 76, "a budget did"
-    CANCELLED = 130, "it was cancelled, or you pressed Ctrl-C"
+    CRASHED = 11, "the run crashed"
+    USAGE_LIMIT = 75, "a usage limit ended the run"
+    BUDGET = 76, "a budget ended the run"
+    CANCELLED = 130, "the run was cancelled, or you pressed Ctrl-C"
 
 
 ALWAYS = (ExitCode.OK, ExitCode.REQUEST, ExitCode.SERVER, ExitCode.UNREACHABLE)

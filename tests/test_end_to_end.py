@@ -1,4 +1,4 @@
-"""What the documentation promises, typed as it says: `ccs up`, a job, runs from every side, `ccs down`, nothing left."""
+"""What the docs promise, typed as it says: `ccs up`, a job, runs from every side, `ccs down`, no process left."""
 
 import json
 import os
@@ -133,7 +133,9 @@ def test_the_nights_work_of_the_documentation_is_done(machine: Machine, tmp_path
         (machine.app / name).write_text(text)
     machine.type("git", "add", ".")
     machine.type("git", "-c", "user.name=a", "-c", "user.email=a@localhost", "commit", "-qm", "a greeting")
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/jobs-and-tasks.md").read_text(), re.DOTALL | re.MULTILINE)
+    (text,) = re.findall(
+        r"^```yaml\n(.*?)^```", (ROOT / "docs/jobs-and-tasks.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     (tmp_path / "prefect.yaml").write_text(text)
     machine.type("prefect", "deploy", "--all", cwd=tmp_path)
     file = str(machine.app / "trees/night/greeting.py")

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ccs.cli.commands import job_options, task_options
+from ccs.cli.exit_codes import ExitCode
 from ccs.cli.main import app
 from ccs.flows.spec.job import Job
 from tests.docs.page import PAGES
@@ -70,7 +71,7 @@ def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInf
         inner, *_ = get_args(field.annotation) or (field.annotation,)
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)) or name == "tasks":
             yield prefix + name, field
-        elif inner is field.annotation:
+        elif not get_args(field.annotation):
             yield from _fields(inner, f"{prefix}{name}.")
         else:
             yield prefix + name, field
@@ -143,7 +144,14 @@ def index() -> str:
     return "\n".join(rows) + "\n"
 
 
+def exit_codes() -> str:
+    """What a command line ends with."""
+    rows = ["| code | means |", "|---|---|", *(f"| {code:d} | {code.meaning} |" for code in ExitCode)]
+    return "\n".join(rows) + "\n"
+
+
 PARTS = {
+    "exit codes": exit_codes,
     "fields of a job": job_table,
     "fields of a task": task_table,
     "list of the commands": index,

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import typer
 
-from ccs.cli.exit_codes import ExitCode
 from ccs.cli.main import app
 from ccs.flows.spec.verdict import Reason
 from tests.docs.generate import RENEW, fields, renewed
@@ -79,7 +78,3 @@ def test_every_field_is_on_the_page_of_jobs() -> None:
 
 def test_every_verdict_is_on_its_page() -> None:
     assert sorted(first_column(section(VERDICTS, "Verdicts"))) == sorted(Reason)
-
-
-def test_every_exit_code_is_on_its_page() -> None:
-    assert sorted(map(int, first_column(section(VERDICTS, "Exit codes")))) == sorted(ExitCode)
