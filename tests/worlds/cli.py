@@ -1,6 +1,7 @@
 """The command line under test: called in this process, or as the process a user starts."""
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -13,12 +14,16 @@ from typing import Any
 from unittest.mock import patch
 
 import httpx
+import typer
 
 from ccs.cli.client import provision
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
 from ccs.cli.main import main
 from tests.worlds.server import client
+
+built = functools.cache(typer.main.get_command)
+"""What Typer makes of the commands, once: a process of a user runs one of them, this one thousands."""
 
 CCS = str(Path(sys.executable).with_name("ccs"))
 
@@ -47,6 +52,7 @@ class Cli:
         out, err = io.StringIO(), io.StringIO()
         with (
             patch.dict(os.environ, {**self.env, **env}),
+            patch.object(typer.main, "get_command", built),
             patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
