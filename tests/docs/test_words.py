@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -78,3 +79,16 @@ def test_every_field_is_on_the_page_of_jobs() -> None:
 
 def test_every_verdict_is_on_its_page() -> None:
     assert sorted(first_column(section(VERDICTS, "Verdicts"))) == sorted(Reason)
+
+
+def test_every_folder_of_the_source_is_on_the_map() -> None:
+    told = set(re.findall(r"^\| `(.+?)/` \|", TEXTS["docs/architecture.md"], re.MULTILINE))
+    folders = {
+        m.parent for package in ("blocks", "flows", "deployments", "cli") for m in ROOT.glob(f"{package}/**/*.py")
+    }
+    assert {f.relative_to(ROOT).as_posix() for f in folders} - {"cli", "flows"} == told - {"tests"}
+
+
+def test_the_changelog_has_the_version_of_the_package() -> None:
+    latest = re.findall(r"^## \[(\d.*?)\]", TEXTS["CHANGELOG.md"], re.MULTILINE)[0]
+    assert latest == version("ccs")
