@@ -16,7 +16,7 @@ from ccs.cli.client.api import Api
 from ccs.cli.errors import RequestError
 from ccs.flows.node.processes import birth
 from ccs.flows.server.names import lock_variable
-from ccs.flows.server.variables import Variable
+from ccs.flows.server.variables import ServerVariable
 
 LIFETIME = 120.0
 """Seconds after which a lock is taken from a holder of whom nothing is known."""
@@ -78,14 +78,14 @@ def _acquire(api: Api, name: str, what: str) -> Lock:
         "user": _user(),
     }
 
-    def is_dead(holder: Variable) -> bool:
+    def is_dead(holder: ServerVariable) -> bool:
         return _age(api, holder) > LIFETIME or _has_ended(holder, own)
 
-    def broke(holder: Variable) -> None:
+    def broke(holder: ServerVariable) -> None:
         api.note(f"broke the lock on {what} that {_who(holder)} left behind")
 
     started, told = time.monotonic(), False
-    while isinstance(taken := api.variables.take(name, own, is_dead, broke), Variable):
+    while isinstance(taken := api.variables.take(name, own, is_dead, broke), ServerVariable):
         waited = time.monotonic() - started
         if waited > PATIENCE:
             raise RequestError(f"{what} is being changed by {_who(taken)} all the time", "try again later")
@@ -96,11 +96,11 @@ def _acquire(api: Api, name: str, what: str) -> Lock:
     return Lock(api, name, taken)
 
 
-def _age(api: Api, variable: Variable) -> float:
+def _age(api: Api, variable: ServerVariable) -> float:
     return (api.server_time - variable.created).total_seconds()
 
 
-def _has_ended(holder: Variable, own: Mapping[str, object]) -> bool:
+def _has_ended(holder: ServerVariable, own: Mapping[str, object]) -> bool:
     """Whether the holder was a process of this machine that is no more."""
     value = holder.fields
     if any(value.get(k) != own[k] for k in ("host", "space")):
@@ -116,7 +116,7 @@ def _space() -> str:
         return ""
 
 
-def _who(holder: Variable) -> str:
+def _who(holder: ServerVariable) -> str:
     value = holder.fields
     return f"{value.get('user')} on {value.get('host')} (process {value.get('pid')})" if value else "somebody"
 

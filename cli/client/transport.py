@@ -14,7 +14,7 @@ from ccs.cli.client.settings import Settings
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.flows.node.files import expanded
 from ccs.flows.server.clock import told_time
-from ccs.flows.server.variables import CONFLICT, NOT_FOUND, Answer
+from ccs.flows.server.variables import CONFLICT, NOT_FOUND, Reply
 
 # httpx imports its own command line (with rich and click) and HTTP/2 when it can: more than half of its import time.
 _UNUSED = [name for name in ("httpx._main", "h2") if name not in sys.modules]
@@ -125,18 +125,18 @@ class Transport:
 
     def ask(
         self, method: str, path: str, body: object = None, *, changes: bool = True, accept: int | None = None
-    ) -> Answer:
+    ) -> Reply:
         """The answer to a request, also one of the status `accept`; what `changes` anything is kept in a rehearsal."""
         if self.rehearsal and changes:
-            return Answer(200, self.rehearsal.keep(method, path, body))
+            return Reply(200, self.rehearsal.keep(method, path, body))
         if self.rehearsal:
             self.rehearsal.reading(method, path, body)
         try:
-            return Answer(200, self.request(method, path, body, safe=not changes or method != "POST"))
+            return Reply(200, self.request(method, path, body, safe=not changes or method != "POST"))
         except RequestError as error:
             if accept is None or error.status != accept:
                 raise
-            return Answer(accept, None)
+            return Reply(accept, None)
 
     def request(
         self, method: str, path: str, body: object = None, query: dict[str, Any] | None = None, safe: bool = False

@@ -8,7 +8,7 @@ from ccs.cli.client import lookup, views
 from ccs.cli.client.api import Api, Json
 from ccs.cli.diagnosis.findings import Finding, warn
 from ccs.flows.server.names import LIMIT, limit_variable, limited
-from ccs.flows.server.variables import Variable
+from ccs.flows.server.variables import ServerVariable
 from ccs.flows.spec.verdict import TaskState
 
 _SOON = timedelta(seconds=30)
@@ -69,7 +69,7 @@ def _waiting(api: Api, name: str) -> Iterator[Json]:
             yield run
 
 
-def _findings(api: Api, variables: Iterable[Variable]) -> Iterator[Finding]:
+def _findings(api: Api, variables: Iterable[ServerVariable]) -> Iterator[Finding]:
     for variable in variables:
         until = _until(variable)
         if until is None or until <= api.server_time:
@@ -82,7 +82,7 @@ def _findings(api: Api, variables: Iterable[Variable]) -> Iterator[Finding]:
         yield warn("limit", f"usage limit of {whose} until {when}: its tasks wait until then", lift_it)
 
 
-def _until(variable: Variable) -> datetime | None:
+def _until(variable: ServerVariable) -> datetime | None:
     until = variable.fields.get("until")
     try:
         return datetime.fromtimestamp(float(until), UTC) if until else None

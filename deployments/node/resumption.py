@@ -10,7 +10,7 @@ from prefect.logging import get_logger
 from ccs.flows.budgets.sums import UsedUp, is_used_up, micro
 from ccs.flows.server.connection import AsyncConnection
 from ccs.flows.server.names import PAUSED, paused_deployment
-from ccs.flows.server.variables import NOT_FOUND, AsyncServer, AsyncVariables, Variable
+from ccs.flows.server.variables import NOT_FOUND, AsyncServer, AsyncVariables, ServerVariable
 
 EVERY = 60.0
 """Seconds between two looks."""
@@ -50,7 +50,7 @@ class Resumption:
             except ValueError as error:
                 self._log.warning("variable %s was changed by hand (%s): delete it", record.name, error)
 
-    async def _look(self, server: AsyncServer, record: Variable, now: datetime) -> None:
+    async def _look(self, server: AsyncServer, record: ServerVariable, now: datetime) -> None:
         why = UsedUp.load(record.value)
         deployment = await _read(server, f"/deployments/{paused_deployment(record.name)}")
         if deployment is not None and not deployment["paused"]:

@@ -18,7 +18,7 @@ import httpx
 from prefect.logging import get_logger
 
 from ccs.flows.budgets.ledger import LedgerError
-from ccs.flows.budgets.offer import Account, BudgetSpent, accounts, own_offer
+from ccs.flows.budgets.offer import BudgetAccount, BudgetSpent, accounts, own_offer
 from ccs.flows.budgets.reservations import Clock, Reservations
 from ccs.flows.budgets.sums import MICRO, Budgeted, micro
 from ccs.flows.log import Log
@@ -52,7 +52,7 @@ class Allowance:
     usd: float | None
     reason: str = ""
     is_share: bool = False
-    accounts: tuple[Account, ...] = ()
+    accounts: tuple[BudgetAccount, ...] = ()
 
 
 class Budget:
@@ -151,7 +151,7 @@ class Budget:
         finally:
             self._waiting.discard(again)
 
-    def _try(self, task: Task, shared: tuple[Account, ...]) -> Allowance | str:
+    def _try(self, task: Task, shared: tuple[BudgetAccount, ...]) -> Allowance | str:
         """An allowance, or else the words for a budget of which others hold all that is left."""
         slots = max(1, self._job.max_parallel - len(self._open))
         held = [(a.task, micro(a.usd or 0)) for a in self._open.values()]

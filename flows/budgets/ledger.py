@@ -19,7 +19,7 @@ from datetime import datetime
 
 from ccs.flows.budgets.sums import Scope, Sums
 from ccs.flows.server.names import spent_number, spent_variable
-from ccs.flows.server.variables import Server, Variable, Variables
+from ccs.flows.server.variables import Server, ServerVariable, Variables
 
 MAX_VALUE = 4900
 """Characters of JSON in a variable; the server takes 5,000."""
@@ -67,18 +67,18 @@ class Ledger:
                 raise LedgerError(f"the sums of {self.scope.kind} {self.scope.name!r} are being changed all the time")
             time.sleep(random.uniform(0, min(1.0, 0.02 * 2**tries)))  # noqa: S311
 
-    def _states(self) -> list[Variable]:
+    def _states(self) -> list[ServerVariable]:
         """The states that are there, the one that counts first."""
         tag = self.scope.tag
         return [v for v in self._variables.tagged(tag, _LISTED) if spent_number(tag, v.name) is not None]
 
-    def _sums(self, state: Variable) -> Sums:
+    def _sums(self, state: ServerVariable) -> Sums:
         try:
             return Sums.load(state.value)
         except ValueError as error:
             raise LedgerError(f"variable {state.name} was changed by hand ({error}): delete it") from error
 
-    def _follow(self, states: list[Variable], sums: Sums) -> bool:
+    def _follow(self, states: list[ServerVariable], sums: Sums) -> bool:
         """Make a state that follows the first of these; False when it is not certain that it does."""
         value = sums.dump()
         if len(json.dumps(value)) > MAX_VALUE:

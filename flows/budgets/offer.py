@@ -38,7 +38,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Account:
+class BudgetAccount:
     """A scope whose sums the server keeps, with its budgets, and how many beside this run share its rest."""
 
     scope: Scope
@@ -67,13 +67,13 @@ class Account:
         ]
 
 
-def accounts(job: Job, job_id: str, profile: str | None, block: Budgeted | None) -> tuple[Account, ...]:
+def accounts(job: Job, job_id: str, profile: str | None, block: Budgeted | None) -> tuple[BudgetAccount, ...]:
     """Those of a job, where it has a deployment with this id, and of the profile of an attempt."""
     found = []
     if job_id and (own := limits(job)):
-        found.append(Account(Scope.of_job(job.name, job_id), own, 0))
+        found.append(BudgetAccount(Scope.of_job(job.name, job_id), own, 0))
     if profile and block and (its := limits(block)):  # one more, for other jobs use it too
-        found.append(Account(Scope.of_profile(profile), its, 1))
+        found.append(BudgetAccount(Scope.of_profile(profile), its, 1))
     return tuple(found)
 
 

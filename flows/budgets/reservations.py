@@ -9,7 +9,7 @@ from datetime import datetime
 import httpx
 
 from ccs.flows.budgets.ledger import FullError, Ledger
-from ccs.flows.budgets.offer import Account, BudgetSpent, Offer
+from ccs.flows.budgets.offer import BudgetAccount, BudgetSpent, Offer
 from ccs.flows.budgets.pause import pause
 from ccs.flows.budgets.sums import Sums, UsedUp
 from ccs.flows.log import Log
@@ -29,14 +29,14 @@ class Reservations:
         self._run_id, self._job_id, self._process = run_id, job_id, process
         self._log, self._clock = log, clock
 
-    def hold(self, name: str, accounts: Sequence[Account], offer: Offer, slots: int) -> Offer | str:
+    def hold(self, name: str, accounts: Sequence[BudgetAccount], offer: Offer, slots: int) -> Offer | str:
         """Reserve at every account; the same amount at all of them, or nothing at any.
 
         Gives what is left of the offer, or the words for a budget of which others hold all that is left. Raises
         BudgetSpent, too.
         """
         with connected() as server:
-            done: list[Account] = []
+            done: list[BudgetAccount] = []
             try:
                 for account in accounts:
                     done.append(account)
@@ -54,7 +54,7 @@ class Reservations:
                 raise
         return offer
 
-    def settle(self, name: str, accounts: Sequence[Account], spent: int) -> None:
+    def settle(self, name: str, accounts: Sequence[BudgetAccount], spent: int) -> None:
         """Put what was spent (micro-dollars) in place of a reservation at every account."""
         with connected() as server:
             used_up = []
@@ -64,7 +64,7 @@ class Reservations:
             if used_up:
                 self._pause(server, used_up)
 
-    def _hold_one(self, server: Server, name: str, account: Account, offer: Offer, slots: int) -> Offer | str:
+    def _hold_one(self, server: Server, name: str, account: BudgetAccount, offer: Offer, slots: int) -> Offer | str:
         granted = offer
 
         def step(sums: Sums) -> Sums:
@@ -91,7 +91,7 @@ class Reservations:
         self._forfeit_ended(server, ledger, sums)
         return account.whose
 
-    def _give_back(self, server: Server, name: str, accounts: Sequence[Account]) -> None:
+    def _give_back(self, server: Server, name: str, accounts: Sequence[BudgetAccount]) -> None:
         for account in accounts:
             self._ledger(server, account).change(lambda sums: sums.settle(self._run_id, name, 0))
 
@@ -117,5 +117,5 @@ class Reservations:
             self._log.warning("the job's schedules could not be paused, so its next runs will fail: %s", error)
         return last
 
-    def _ledger(self, server: Server, account: Account) -> Ledger:
+    def _ledger(self, server: Server, account: BudgetAccount) -> Ledger:
         return Ledger(server, account.scope, self._clock)

@@ -18,7 +18,7 @@ from ccs.flows.limits.states import Closed, Due, Open, Pass, Probing
 from ccs.flows.log import Log
 from ccs.flows.server.connection import BriefConnection
 from ccs.flows.server.names import limit_variable, probe_variable
-from ccs.flows.server.variables import Variable, Variables
+from ccs.flows.server.variables import ServerVariable, Variables
 
 PROBE_SECONDS = 150.0
 """Seconds after which the claim of a probe that gave no answer is void: it may be dead."""
@@ -134,7 +134,7 @@ class LimitGate:
         """Become the probe, as the only one; False when the gate needs none, or somebody else is it."""
         value = {"by": by, "until": self._clock() + seconds}
         taken = self._variables.take(self._claim_name, value, lambda old: _number(old, "until") <= self._clock())
-        if isinstance(taken, Variable):
+        if isinstance(taken, ServerVariable):
             return False
         self._claim, self._answered = taken, False
         # An earlier probe may have opened the gate, or closed it anew, since it was looked at.
@@ -200,7 +200,7 @@ class LimitGate:
         )
 
 
-def _number(variable: Variable, key: str) -> float:
+def _number(variable: ServerVariable, key: str) -> float:
     return _finite(variable.fields.get(key))
 
 

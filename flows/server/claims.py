@@ -13,7 +13,7 @@ from typing import Self
 import httpx
 
 from ccs.flows.server.connection import connected
-from ccs.flows.server.variables import Variable, Variables
+from ccs.flows.server.variables import ServerVariable, Variables
 
 LIFETIME = 120.0
 """Seconds after its last renewal for which a claim holds."""
@@ -75,7 +75,7 @@ def claim(name: str, holder: str, warn: Callable[[str], None]) -> Claim | None:
         taken = variables.take(
             name, _value(holder, 0), lambda other: (server.server_time - other.updated).total_seconds() > LIFETIME
         )
-        if isinstance(taken, Variable):
+        if isinstance(taken, ServerVariable):
             return None
         return Claim(connection.pop_all(), variables, taken, holder, warn)
 

@@ -13,7 +13,7 @@ from prefect.client.orchestration import PrefectClient, SyncPrefectClient, get_c
 from prefect.context import SettingsContext, get_settings_context
 
 from ccs.flows.server.clock import ServerClock
-from ccs.flows.server.variables import Answer
+from ccs.flows.server.variables import Reply
 
 _RETRIES = 3  # some 15 s; with the ten of a node, a server that is away would hold up a task for half an hour
 _TIMEOUT = 10.0
@@ -30,9 +30,9 @@ class _Clocked:
         """The server's clock, as far as its answers have told it."""
         return self._clock.now
 
-    def _answer(self, response: httpx.Response) -> Answer:
+    def _answer(self, response: httpx.Response) -> Reply:
         self._clock.hear(response.headers)
-        return Answer(response.status_code, response.json() if response.is_success and response.content else None)
+        return Reply(response.status_code, response.json() if response.is_success and response.content else None)
 
 
 class Connection(_Clocked):
@@ -44,7 +44,7 @@ class Connection(_Clocked):
 
     def ask(
         self, method: Any, path: Any, body: object = None, *, changes: bool = True, accept: int | None = None
-    ) -> Answer:
+    ) -> Reply:
         """As Server.ask; Prefect's client decides what is sent again."""
         try:
             return self._answer(self._client.request(method, path, json=body))
@@ -57,7 +57,7 @@ class BriefConnection(_Clocked):
 
     def ask(
         self, method: Any, path: Any, body: object = None, *, changes: bool = True, accept: int | None = None
-    ) -> Answer:
+    ) -> Reply:
         """As Connection.ask."""
         try:
             with _few_retries(), get_client(sync_client=True) as client:
@@ -75,7 +75,7 @@ class AsyncConnection(_Clocked):
 
     async def ask(
         self, method: Any, path: Any, body: object = None, *, changes: bool = True, accept: int | None = None
-    ) -> Answer:
+    ) -> Reply:
         """As Connection.ask."""
         try:
             return self._answer(await self._client.request(method, path, json=body))

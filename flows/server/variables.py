@@ -15,7 +15,7 @@ _TAGS = ("ccs",)
 NOT_FOUND, CONFLICT = 404, 409
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """The status of an answer and its content, which is JSON or nothing."""
 
     status: int
@@ -27,7 +27,7 @@ class Server(Protocol):
 
     def ask(
         self, method: str, path: str, body: object = None, *, changes: bool = True, accept: int | None = None
-    ) -> Answer:
+    ) -> Reply:
         """Send a request and give its answer: that of a success, or of the status `accept`; for others it raises.
 
         `changes` is False for a question, which may be asked again whatever became of it.
@@ -43,12 +43,12 @@ class AsyncServer(Protocol):
 
     async def ask(
         self, method: str, path: str, body: object = None, *, changes: bool = True, accept: int | None = None
-    ) -> Answer:
+    ) -> Reply:
         """As Server.ask."""
 
 
 @dataclass(frozen=True)
-class Variable:
+class ServerVariable:
     """A variable as it was read; `value` is any JSON, for anybody can write one."""
 
     id: str
@@ -75,10 +75,10 @@ class Variables:
     def __init__(self, server: Server) -> None:
         self._ask = server.ask
 
-    def read(self, name: str) -> Variable | None:
+    def read(self, name: str) -> ServerVariable | None:
         """The variable of this name; None when there is none."""
         answer = self._ask("GET", f"/variables/name/{name}", changes=False, accept=NOT_FOUND)
-        return None if answer.status == NOT_FOUND else Variable.load(answer.content)
+        return None if answer.status == NOT_FOUND else ServerVariable.load(answer.content)
 
     def create(self, name: str, value: object, *tags: str) -> str | None:
         """Make the variable and give its id; None when there is one of the name."""
@@ -99,9 +99,9 @@ class Variables:
         self,
         name: str,
         value: object,
-        is_dead: Callable[[Variable], bool],
-        took_over: Callable[[Variable], object] = lambda _: None,
-    ) -> str | Variable:
+        is_dead: Callable[[ServerVariable], bool],
+        took_over: Callable[[ServerVariable], object] = lambda _: None,
+    ) -> str | ServerVariable:
         """Be the one whose variable it is, and give its id; or give that of another, who is not dead.
 
         `took_over` is told what a dead one left, if it was here that it was deleted.
@@ -117,15 +117,15 @@ class Variables:
             elif self.delete(holder.id):
                 took_over(holder)
 
-    def beginning(self, name: str) -> list[Variable]:
+    def beginning(self, name: str) -> list[ServerVariable]:
         """Those whose names begin so."""
         answer = self._ask("POST", *_filtered({"name": {"like_": name}}, _MOST), changes=False)
-        return [found for found in map(Variable.load, answer.content) if found.name.startswith(name)]
+        return [found for found in map(ServerVariable.load, answer.content) if found.name.startswith(name)]
 
-    def tagged(self, tag: str, most: int = _MOST) -> list[Variable]:
+    def tagged(self, tag: str, most: int = _MOST) -> list[ServerVariable]:
         """Those with a tag, by name, the last name first."""
         answer = self._ask("POST", *_tagged(tag, most), changes=False)
-        return [*map(Variable.load, answer.content)]
+        return [*map(ServerVariable.load, answer.content)]
 
 
 class AsyncVariables:
@@ -134,10 +134,10 @@ class AsyncVariables:
     def __init__(self, server: AsyncServer) -> None:
         self._ask = server.ask
 
-    async def tagged(self, tag: str, most: int = _MOST) -> list[Variable]:
+    async def tagged(self, tag: str, most: int = _MOST) -> list[ServerVariable]:
         """Those with a tag, by name, the last name first."""
         answer = await self._ask("POST", *_tagged(tag, most), changes=False)
-        return [*map(Variable.load, answer.content)]
+        return [*map(ServerVariable.load, answer.content)]
 
     async def delete(self, identity: str) -> bool:
         """Delete it; False when somebody else did."""

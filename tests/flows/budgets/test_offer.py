@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ccs.flows.budgets.offer import Account, BudgetSpent, Offer, accounts, own_offer
+from ccs.flows.budgets.offer import BudgetAccount, BudgetSpent, Offer, accounts, own_offer
 from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums
 from tests.worlds.budget import Limits, a_job, a_task
 
@@ -59,7 +59,7 @@ def test_a_budget_that_is_used_up_says_how_to_raise_it() -> None:
 
 
 def test_of_a_day_and_a_month_the_smaller_rest_counts() -> None:
-    account = Account(Scope.of_profile("work"), {Period.DAY: 5 * MICRO, Period.MONTH: 20 * MICRO}, others=1)
+    account = BudgetAccount(Scope.of_profile("work"), {Period.DAY: 5 * MICRO, Period.MONTH: 20 * MICRO}, others=1)
     sums = Sums(DAY, {Period.DAY: MICRO, Period.MONTH: 19 * MICRO}).hold("run", "a", MICRO // 2)
     assert account.within(sums, Offer(), 1) == Offer(
         MICRO // 2, "the budget of profile 'work' per month", is_share=True

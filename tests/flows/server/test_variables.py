@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
 from ccs.flows.server.connection import BriefConnection, connected
-from ccs.flows.server.variables import Server, Variable, Variables
+from ccs.flows.server.variables import Server, ServerVariable, Variables
 
 
 @pytest.fixture(autouse=True)
@@ -82,13 +82,13 @@ def test_of_many_who_take_it_from_a_dead_one_one_has_it(name: str) -> None:
     dead = variables.create(name, "dead")
     broken: list[str] = []
 
-    def take(number: int) -> str | Variable:
+    def take(number: int) -> str | ServerVariable:
         return variables.take(name, number, lambda v: v.value == "dead", lambda v: broken.append(v.id))
 
     with ThreadPoolExecutor(6) as threads:
         taken = [f.result() for f in [threads.submit(copy_context().run, take, n) for n in range(6)]]
     mine = [got for got in taken if isinstance(got, str)]
     assert len(mine) == 1
-    assert {got.id for got in taken if isinstance(got, Variable)} == set(mine)
+    assert {got.id for got in taken if isinstance(got, ServerVariable)} == set(mine)
     assert broken == [dead]
     variables.delete(mine[0])
