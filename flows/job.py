@@ -1,6 +1,5 @@
 """The flow: the tasks of a job in their order, and how the run ends."""
 
-import difflib
 from collections.abc import Sequence
 from queue import SimpleQueue
 from typing import Any
@@ -16,11 +15,12 @@ from ccs.blocks.env import EMPTY
 from ccs.flows.node.files import UnknownUserError
 from ccs.flows.node.identity import marks, state_folder
 from ccs.flows.processes.shell import CONDITION_TIMEOUT, Shell
-from ccs.flows.record import table as results
-from ccs.flows.record.outcome import blank, kept
+from ccs.flows.record.outcome import kept
 from ccs.flows.record.row import NO_PAUSE, TaskRow
+from ccs.flows.record.table import read_rows
 from ccs.flows.run.plan import Plan
 from ccs.flows.run.run import Run
+from ccs.flows.run.selection import begun_anew, first_row, not_done, selected
 from ccs.flows.run.suspension import suspend
 from ccs.flows.run.task import run_task
 from ccs.flows.spec.job import Job
@@ -42,19 +42,19 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
     logger = get_run_logger()
     try:
         state_folder()  # or what the run begins and says could not be kept
-        chosen = select(job, only)
+        chosen = selected(job, only)
         done = _done(job, continues)
-        due = _due(job, chosen, done)
+        due = not_done(job, chosen, done)
         workplace = Workplace.open(job, [t for t in due if t.enabled], str(flow_run.id), done, logger)
         if workplace.is_anew:
-            done = {id_: _anew(row) for id_, row in done.items()}
+            done = {id_: begun_anew(row) for id_, row in done.items()}
             due = [t for t in chosen if t in due or (t.id in done and done[t.id]["verdict"] == TaskState.NOT_RUN)]
     except (WorkplaceError, UnknownUserError) as problem:
         logger.error("%s", problem)
         return Failed(message=str(problem))
     if not any(t.enabled for t in chosen):
         return _skipped("the job has no tasks" if not job.tasks else "every task is disabled")
-    rows = [(t, done.get(t.id) or _first_row(job, t)) for t in chosen]
+    rows = [(t, done.get(t.id) or first_row(job, t)) for t in chosen]
     run = Run(job, str(flow_run.id), str(deployment.id or ""), workplace, rows)
     logger.info(
         "job %s on node %s in %s: %s", job.name, workplace.node, workplace.directory, ", ".join(t.name for t in chosen)
@@ -69,19 +69,6 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
     return _final_state(chosen, run)
 
 
-def select(job: Job, only: list[str]) -> list[Task]:
-    """The tasks named by `only` (names or ids), in the job's order; WorkplaceError for one that is not there."""
-    known = {key for t in job.tasks for key in (t.name, t.id)}
-    for wanted in only:
-        if wanted not in known:
-            close = difflib.get_close_matches(wanted, [t.name for t in job.tasks], 1)
-            hint = (
-                f"did you mean {close[0]!r}?" if close else f"it has {', '.join(t.name for t in job.tasks) or 'none'}"
-            )
-            raise WorkplaceError(f"job {job.name!r} has no task {wanted!r}: {hint}")
-    return [t for t in job.tasks if not only or t.name in only or t.id in only]
-
-
 @task(name="skip", task_run_name="{spec.name}", persist_result=False)
 def skip_task(spec: Task) -> State[None]:
     """Show a disabled task on the run's page."""
@@ -91,12 +78,12 @@ def skip_task(spec: Task) -> State[None]:
 
 def _done(job: Job, continues: str) -> dict[str, TaskRow]:
     """By task id the rows of what this run did before it was interrupted, or of what the run did that it continues."""
-    own = results.read_rows(job.name, str(flow_run.id)) if flow_run.run_count > 1 else []
+    own = read_rows(job.name, str(flow_run.id)) if flow_run.run_count > 1 else []
     if own:
         return {row["id"]: row for row in own if row["id"]}
     if not continues:
         return {}
-    found = results.read_rows(job.name, continues)
+    found = read_rows(job.name, continues)
     if not found:
         raise WorkplaceError(
             f"run {continues} of job {job.name!r} left no results to continue: restart it from its start"
@@ -107,29 +94,6 @@ def _done(job: Job, continues: str) -> dict[str, TaskRow]:
         for row in found
         if row["id"] and row["verdict"] == Reason.OK and not (row["id"] in committing and row["undecided"])
     }  # an undecided one ended beside others, and the run was killed before they did and its changes were committed
-
-
-def _due(job: Job, chosen: list[Task], done: dict[str, TaskRow]) -> list[Task]:
-    """The tasks to run: all that have not succeeded; after a usage limit only those that have not ended."""
-    verdicts = {t.id: done[t.id]["verdict"] if t.id in done else TaskState.NOT_RUN for t in chosen}
-    if TaskState.WAITING not in verdicts.values():
-        return [t for t in chosen if verdicts[t.id] != Reason.OK]
-    wanted = {TaskState.WAITING, TaskState.RUNNING}
-    if job.on_failure == "continue" or not any(map(is_failure, verdicts.values())):
-        wanted.add(TaskState.NOT_RUN)
-    return [t for t in chosen if verdicts[t.id] in wanted]
-
-
-def _anew(row: TaskRow) -> TaskRow:
-    """The row of a task, which begins anew when it waited, or its changes were not committed yet; its figures stay."""
-    is_lost = row["verdict"] == TaskState.WAITING or (row["verdict"] == Reason.OK and row["undecided"])
-    return {**row, "verdict": str(TaskState.NOT_RUN)} if is_lost else row
-
-
-def _first_row(job: Job, spec: Task) -> TaskRow:
-    if spec.enabled:
-        return blank(job.name, spec, TaskState.NOT_RUN, "the run ended before it")
-    return blank(job.name, spec, TaskState.SKIPPED, "the task is disabled")
 
 
 def _refusal(only_if: str, run: Run) -> State[Any] | None:

@@ -151,6 +151,10 @@ class Outcome:
         """The same with another verdict."""
         return replace(self, verdict=Verdict(reason, detail))
 
+    def skipped(self, why: str) -> "Outcome":
+        """The same of a task that was not to run."""
+        return replace(self, verdict=Verdict(Reason.OK, why), is_skipped=True)
+
     def remarked(self, *remarks: str) -> "Outcome":
         """The same with more to say, whatever the verdict."""
         said = "; ".join(text for text in (self.verdict.detail, *remarks) if text)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from ccs.blocks.profile import Profile
 from ccs.flows.budgets.budget import Allowance, Stopped
 from ccs.flows.budgets.offer import BudgetSpent
 from ccs.flows.claude.attempt import run_attempt
@@ -24,6 +23,7 @@ from ccs.flows.record.outcome import Attempt, Cause, Figures
 from ccs.flows.record.pause import Pause, Used
 from ccs.flows.run import retry
 from ccs.flows.run.gates import check_files, fix_prompt
+from ccs.flows.run.profile import ResolvedProfile
 from ccs.flows.run.run import Run
 from ccs.flows.sessions.store import SessionOpening, SessionStore
 from ccs.flows.spec.names import slug
@@ -49,8 +49,7 @@ class Assignment:
     run: Run
     executable: Executable
     request: Request
-    profile: str | None
-    block: Profile | None
+    profile: ResolvedProfile
     earlier: Figures
     continues: str
     pause: Pause | None
@@ -157,8 +156,9 @@ class _Attempts:
         Raises BudgetSpent or Stopped instead of starting.
         """
         task, run, number = self.task, self.task.run, self.task.earlier.attempts + len(self.made) + 1
+        profile, patience = task.profile, self.deadline - time.monotonic()
         allowance: Allowance = run.budget.reserve(
-            self.spec, self.stop, profile=task.profile, block=task.block, patience=self.deadline - time.monotonic()
+            self.spec, self.stop, profile=profile.name, block=profile.block, patience=patience
         )
         report: Report | None = None
         try:
@@ -173,7 +173,7 @@ class _Attempts:
             why = "" if cause == "first" else f" ({cause})"
             self.log.info("task %s, attempt %s%s, transcript %s", self.spec.name, number, why, request.transcript)
             before = sum((Figures.of(attempt.report) for attempt in self.made), task.earlier)
-            run.began(self.spec, request, task.profile, before)
+            run.began(self.spec, request, profile.name, before)
             report = run_attempt(task.executable, request, redact=task.redact, on_event=self.narrate, stop=self.stop)
         finally:
             spent, unseen = (report.usage.cost_usd, report.unseen_usd) if report else (0.0, math.inf)

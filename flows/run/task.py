@@ -10,10 +10,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
-from pydantic import ValidationError
 
-from ccs.blocks.env import EMPTY, Environment, UnresolvedError
-from ccs.blocks.profile import Profile
+from ccs.blocks.env import Environment, UnresolvedError
 from ccs.blocks.redact import Redactor
 from ccs.flows.claude.executable import ExecutableNotFound, find_executable
 from ccs.flows.claude.request import PermissionMode, Request
@@ -25,6 +23,7 @@ from ccs.flows.record.outcome import Figures, Outcome
 from ccs.flows.record.page import page
 from ccs.flows.record.pause import Pause
 from ccs.flows.run.attempts import Assignment, run_attempts
+from ccs.flows.run.profile import ResolvedProfile, resolve
 from ccs.flows.run.run import Run
 from ccs.flows.sessions.store import SessionStore
 from ccs.flows.spec import templates
@@ -70,11 +69,10 @@ def _outcome(spec: Task, run: Run) -> Outcome:
     )
     if missing := run.skipped & spec.uses:
         words = f"it uses the result of {', '.join(sorted(missing))}, which was skipped"
-        return replace(start, verdict=Verdict(Reason.OK, words), is_skipped=True)
+        return start.skipped(words)
     try:
-        profile = spec.profile or run.job.profile
-        block, environment = _profile(profile)
-        shell = Shell.at(run.workplace.directory, environment, marks(run.id), log.info, run.stop)
+        profile = resolve(spec.profile or run.job.profile)
+        shell = Shell.at(run.workplace.directory, profile.environment, marks(run.id), log.info, run.stop)
         if spec.only_if and run.interrupted(spec) is None:
             condition = shell.run(spec.only_if, min(CONDITION_TIMEOUT, run.time_left))
             start = replace(start, commands=(condition,))
@@ -83,20 +81,19 @@ def _outcome(spec: Task, run: Run) -> Outcome:
             if not condition.is_answer:
                 raise WorkplaceError(f"only_if `{spec.only_if}` gave no answer: {condition.sentence}")
             if not condition.ok:
-                words = f"only_if `{spec.only_if}`: {condition.sentence}"
-                return replace(start, verdict=Verdict(Reason.OK, words), is_skipped=True)
-        assignment = _assignment(spec, run, profile, block, environment, shell, start.earlier)
+                return start.skipped(f"only_if `{spec.only_if}`: {condition.sentence}")
+        assignment = _assignment(spec, run, profile, shell)
         run.workplace.enter(spec)
     except (UnresolvedError, ExecutableNotFound, WorkplaceError, templates.TemplateError) as problem:
         return start.failed(Reason.SPAWN, str(problem))
-    for name in environment.skipped:
-        log.warning("profile %s: %s is empty and was left out", profile, name)
+    for name in profile.environment.skipped:
+        log.warning("profile %s: %s is empty and was left out", profile.name, name)
     with run.workplace.leaving(spec):
         ended = run_attempts(assignment)
         last = ended.attempts[-1].report if ended.attempts else None
         outcome = replace(
             start,
-            profile=profile or "",
+            profile=profile.name or "",
             attempts=ended.attempts,
             verdict=ended.verdict,
             pause=ended.pause,
@@ -112,50 +109,26 @@ def _outcome(spec: Task, run: Run) -> Outcome:
     return own
 
 
-def _assignment(
-    spec: Task,
-    run: Run,
-    profile: str | None,
-    block: Profile | None,
-    environment: Environment,
-    shell: Shell,
-    earlier: Figures,
-) -> Assignment:
+def _assignment(spec: Task, run: Run, profile: ResolvedProfile, shell: Shell) -> Assignment:
     log = get_run_logger()
-    found = run.interrupted(spec)
-    redact = Redactor(environment.secrets).line
+    row, found = run.table.row(spec), run.interrupted(spec)
+    redact = Redactor(profile.environment.secrets).line
     return Assignment(
         spec=spec,
         run=run,
-        executable=find_executable(None, {**os.environ, **environment.values}),
-        request=_request(spec, run, environment),
+        executable=find_executable(None, {**os.environ, **profile.environment.values}),
+        request=_request(spec, run, profile.environment),
         profile=profile,
-        block=block,
-        earlier=earlier,
+        earlier=Figures.read(row),
         continues=found["session_id"] if found else "",
-        pause=Pause.read(run.table.row(spec)),
+        pause=Pause.read(row),
         redact=redact,
-        gate=LimitGate(profile, node_name(), log),
+        gate=LimitGate(profile.name, node_name(), log),
         sessions=SessionStore(state_folder(), run.job.transcripts, node=node_name(), redact=redact, warn=log.warning),
         shell=shell,
         changed=run.workplace.changed,
         log=log,
     )
-
-
-def _profile(name: str | None) -> tuple[Profile | None, Environment]:
-    """The profile and its environment on this node. Fails closed: WorkplaceError or UnresolvedError, never a part."""
-    if name is None:
-        return None, EMPTY
-    try:
-        block = Profile.load(name)
-        assert isinstance(block, Profile)  # load() is declared to give an awaitable too
-    except ValidationError as error:
-        fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors(include_input=False, include_url=False))
-        raise WorkplaceError(f"profile {name!r} holds values that do not fit ({fields}): write it anew") from None
-    except ValueError:
-        raise WorkplaceError(f"there is no profile {name!r}: create it with `ccs profiles create`") from None
-    return block, block.resolve(name)
 
 
 def _request(spec: Task, run: Run, environment: Environment) -> Request:
