@@ -1,7 +1,6 @@
 """Jobs in files: the export of a job, and reading it back."""
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,17 +64,19 @@ def save(export: Json, target: str) -> Path:
 
 
 def load(source: str) -> Any:
-    """The JSON in a file, or on standard input for a single dash; RequestError when there is none."""
+    """The JSON in a file; RequestError when there is none."""
     try:
-        if source == "-":
-            raw = sys.stdin.buffer.read(MAX_FILE + 1)
-        else:
-            with expanded(source).open("rb") as file:
-                raw = file.read(MAX_FILE + 1)
+        with expanded(source).open("rb") as file:
+            raw = file.read(MAX_FILE + 1)
     except (OSError, ValueError) as error:
         raise RequestError(
             f"{source} cannot be read: {getattr(error, 'strerror', None) or error}", _UNWRITTEN
         ) from error
+    return parsed(raw, source)
+
+
+def parsed(raw: bytes, source: str) -> Any:
+    """The JSON in what was read from a source, up to a byte more than MAX_FILE; RequestError when it is none."""
     if len(raw) > MAX_FILE:
         raise RequestError(f"{source} is larger than {MAX_FILE // 1_000_000} MB: not an export of a job", _UNWRITTEN)
     try:
@@ -83,8 +84,7 @@ def load(source: str) -> Any:
         json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair could not be sent
         return data
     except (ValueError, RecursionError) as error:
-        name = "standard input" if source == "-" else source
-        raise RequestError(f"{name} is not JSON: {error}", _UNWRITTEN) from error
+        raise RequestError(f"{source} is not JSON: {error}", _UNWRITTEN) from error
 
 
 def draft_of(data: Json, source: str, names: Mapping[str, str]) -> Draft:

@@ -7,15 +7,18 @@ from typing import Annotated
 import typer
 
 from ccs.cli.app import Noun, Session
-from ccs.cli.client import exports
+from ccs.cli.client import drafts, exports, provision
 from ccs.cli.client.api import Api, Json
 from ccs.cli.client.drafts import Draft
+from ccs.cli.client.lookup import tasks_of
 from ccs.cli.commands import takeover
 from ccs.cli.commands.options import Pool
 from ccs.cli.errors import RequestError
-from ccs.cli.legacy.profiles import Profile
+from ccs.cli.legacy.jobs import Takeover, job_of, orphans_of
+from ccs.cli.legacy.names import shortcut
+from ccs.cli.legacy.profiles import Profile, profile_of, settings_of
 from ccs.cli.legacy.takeover import FieldFinding, FieldOutcome, TakeoverReport
-from ccs.cli.terminal.output import Columns, say, show_list
+from ccs.cli.terminal.output import Columns, Format, Talk, prints_table, say, show_list, show_one
 from ccs.flows.node.files import expanded
 
 app = Noun("Take over what claude-code-scheduler left behind.")
@@ -41,8 +44,6 @@ def import_legacy(
     pool: Pool = None,
 ) -> None:
     """Take over a data folder of claude-code-scheduler; what is here already stays as it is."""
-    from ccs.cli.client import drafts
-
     api, path = Session.api(), _found(directory)
     folder = read(path)
     pool = pool or Session.settings().pool
@@ -54,10 +55,6 @@ def import_legacy(
 
 def read(folder: Path) -> Folder:
     """Everything in a data folder, checked; RequestError when a file is not what it should be."""
-    from ccs.cli.legacy.jobs import Takeover, job_of, orphans_of
-    from ccs.cli.legacy.names import shortcut
-    from ccs.cli.legacy.profiles import settings_of
-
     files = {name: folder / f"{name}.json" for name in ("jobs", "tasks", "profiles", "settings", "runs")}
     if not any(path.exists() for path in files.values()):
         raise RequestError(
@@ -88,8 +85,6 @@ def read(folder: Path) -> Folder:
 
 def _profiles(path: Path, found: Folder) -> dict[str, str]:
     """Add the profiles in a file; what each is called here, by its id there."""
-    from ccs.cli.legacy.profiles import profile_of
-
     names: dict[str, str] = {}
     for data in _list(path):
         report = TakeoverReport(str(path))
@@ -101,8 +96,6 @@ def _profiles(path: Path, found: Folder) -> dict[str, str]:
 
 def take_over(api: Api, folder: Folder, pool: str) -> tuple[list[Json], TakeoverReport]:
     """Create what is not there yet, profiles first, then jobs: a row about each, and the findings about the new."""
-    from ccs.cli.client import drafts, provision
-
     rows, findings, schema = [], TakeoverReport(""), provision.profile_type(api) if folder.profiles else {}
     for profile, report in folder.profiles:
         there = api.profile(profile.name)
@@ -127,8 +120,6 @@ def _row(kind: str, made: Json, there: object) -> Json:
 
 def _lacking(deployment: Json, draft: Draft) -> Json:
     """The tasks of the folder that a job which exists already does not have."""
-    from ccs.cli.client.lookup import tasks_of
-
     there = {task["id"] for task in tasks_of(deployment)}
     lacks = [str(task["name"]) for task in draft.spec["tasks"] if task["id"] not in there]
     if lacks:
@@ -137,8 +128,6 @@ def _lacking(deployment: Json, draft: Draft) -> Json:
 
 
 def _show(things: list[Json], report: TakeoverReport) -> None:
-    from ccs.cli.terminal.output import Format, Talk, prints_table, show_one
-
     made = sum(thing["result"] == "created" for thing in things)
     kept = len(things) - made
     say(f"created {made} of {len(things)}" + (f"; {kept} exist already and stay as they are" if kept else ""))

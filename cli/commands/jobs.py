@@ -1,5 +1,6 @@
 """`ccs jobs`: create, change and run jobs."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -255,13 +256,14 @@ def import_(
 ) -> None:
     """Make a job from an export, all of it or nothing. Its tasks get new ids."""
     from ccs.cli.client import drafts
-    from ccs.cli.client.exports import load
+    from ccs.cli.client.exports import MAX_FILE, load, parsed
     from ccs.cli.commands import takeover
     from ccs.cli.legacy import exports
     from ccs.cli.legacy.takeover import TakeoverReport
 
     api, report, target = Session.api(), TakeoverReport(file), pool or Session.settings().pool
-    draft = exports.read(load(file), report, _renamed(profile or [])).checked(name)
+    data = parsed(sys.stdin.buffer.read(MAX_FILE + 1), "standard input") if file == "-" else load(file)
+    draft = exports.read(data, report, _renamed(profile or [])).checked(name)
     drafts.require(api, file, target, draft.profiles())
     made = drafts.store(api, draft, target, force, move=pool is not None)
     takeover.tell(report)

@@ -1,11 +1,15 @@
 """Options that several commands share."""
 
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
+from ccs.cli.app import Session
+from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import say
+from ccs.flows.schedules.schedule import seconds
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Do not ask.")]
 Limit = Annotated[int, typer.Option("--limit", "-L", "-n", min=1, metavar="N", help="Show at most so many.")]
@@ -71,11 +75,6 @@ def more(shown: int, total: int) -> None:
 
 def confirm(question: str, force: bool) -> None:
     """Ask before something is destroyed; without a terminal, refuse unless forced."""
-    import sys
-
-    from ccs.cli.app import Session
-    from ccs.cli.errors import RequestError
-
     if force or Session.dry_run:
         return
     if not sys.stdin.isatty():
@@ -85,14 +84,10 @@ def confirm(question: str, force: bool) -> None:
 
 def source_text(text: str | None, option: str) -> str | None:
     """The text itself, or standard input for a single dash."""
-    import sys
-
     if text != "-":
         return text
     if sys.stdin.isatty():
         say(f"{option} -: type the text, end with Ctrl-D")
-    from ccs.cli.errors import RequestError
-
     try:
         return sys.stdin.buffer.read(20_000_000).decode()
     except UnicodeDecodeError as error:
@@ -107,9 +102,6 @@ def given(**options: Any) -> dict[str, Any]:
 
 def duration(text: str | None) -> int | None:
     """The seconds of an option such as 90m; RequestError when it is none."""
-    from ccs.cli.errors import RequestError
-    from ccs.flows.schedules.schedule import seconds
-
     if text is None:
         return None
     try:
