@@ -133,7 +133,7 @@ def _table(_: object, __: object, asked: bool) -> None:
         output.Talk.format = output.Format.TABLE
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """Commands that take the options of every command also in front of their own name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -185,7 +185,7 @@ class Noun(typer.Typer):
     """The verbs of one noun."""
 
     def __init__(self, help: str) -> None:
-        super().__init__(help=help, cls=Group, **FRAME)
+        super().__init__(help=help, cls=CommandGroup, **FRAME)
         self.callback()(_nothing)
 
     def verb(self, name: str, example: str, reads: bool | None = None) -> Callable[[F], F]:
@@ -212,7 +212,7 @@ FRAME: dict[str, Any] = {
 }
 
 
-class Lazy(Group):
+class Lazy(CommandGroup):
     """A group whose commands are `module:app` addresses, imported when they are called."""
 
     table: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - set once by the module that makes the group

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -116,15 +117,29 @@ def test_imports_point_one_way(path: Path) -> None:
             assert any(within(name, allowed) for allowed in MAY_IMPORT[rule]), f"{module} imports {name}"
 
 
-def test_nothing_of_the_command_line_imports_itself_through_others() -> None:
-    own = {f"ccs.{name_of(p)}": p for p in MODULES if within(name_of(p), "cli") and p.stem != "__init__"}
-    modules = {name: imports_of(path) & own.keys() for name, path in own.items()}
+def room_of(module: str) -> str:
+    """The folder of a module below the top one, such as ccs.cli.client; a module that lies in no such is its own."""
+    return ".".join(module.split(".")[:3])
+
+
+def test_neither_modules_nor_rooms_import_themselves_through_others() -> None:
+    paths = {f"ccs.{name_of(p)}": p for p in MODULES if p.stem != "__init__"}
+    modules = {name: imports_of(p) & paths.keys() for name, p in paths.items()}
     rooms: dict[str, set[str]] = {}
-    for name, imported in modules.items():
-        room = ".".join(name.split(".")[:3])
-        rooms.setdefault(room, set()).update({".".join(other.split(".")[:3]) for other in imported} - {room})
+    for name, others in modules.items():
+        rooms.setdefault(room_of(name), set()).update(set(map(room_of, others)) - {room_of(name)})
     for graph in (modules, rooms):
         TopologicalSorter(graph).prepare()  # or CycleError
+
+
+def test_no_two_classes_have_one_name() -> None:
+    names = Counter(
+        node.name
+        for path in MODULES
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert not [name for name, count in names.items() if count > 1]
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if any(within(name_of(p), w) for w in NEVER_PREFECT)], ids=name_of)

@@ -16,7 +16,7 @@ from ccs.cli.commands.options import Pool
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.jobs import Takeover, job_of, orphans_of
 from ccs.cli.legacy.names import shortcut
-from ccs.cli.legacy.profiles import Profile, profile_of, settings_of
+from ccs.cli.legacy.profiles import ProfileDraft, profile_of, settings_of
 from ccs.cli.legacy.takeover import FieldFinding, FieldOutcome, TakeoverReport
 from ccs.cli.terminal.output import Columns, Format, Talk, prints_table, say, show_list, show_one
 from ccs.flows.node.files import expanded
@@ -33,7 +33,7 @@ _THINGS: Columns = {"KIND": "kind", "NAME": "name", "RESULT": "result", "ID": "i
 class Folder:
     """What is in a data folder, as it is to be here."""
 
-    profiles: list[tuple[Profile, TakeoverReport]] = field(default_factory=list)
+    profiles: list[tuple[ProfileDraft, TakeoverReport]] = field(default_factory=list)
     jobs: list[tuple[Draft, TakeoverReport]] = field(default_factory=list)
     rest: TakeoverReport = field(default_factory=lambda: TakeoverReport(""))  # what belongs to none of them
 

@@ -34,14 +34,14 @@ _SETTINGS = {
 
 
 @dataclass(repr=False)
-class Profile:
+class ProfileDraft:
     """A profile that is about to be created; never shown, for it holds secrets."""
 
     name: str
     data: Json = field(default_factory=dict)
 
 
-def profile_of(data: Any, taken: set[str], report: TakeoverReport) -> tuple[str, Profile]:
+def profile_of(data: Any, taken: set[str], report: TakeoverReport) -> tuple[str, ProfileDraft]:
     """The id of a profile there, and what it is here."""
     fields = Fields(
         data, f"profile {str(data.get('name', 'Untitled Profile'))!r}" if isinstance(data, dict) else "", report
@@ -63,7 +63,7 @@ def profile_of(data: Any, taken: set[str], report: TakeoverReport) -> tuple[str,
     fields.seen("env_vars")
     fields.left("a record of its past", "id", "created_at", "updated_at")
     fields.rest()
-    return identity, Profile(name, found)
+    return identity, ProfileDraft(name, found)
 
 
 def settings_of(data: Any, report: TakeoverReport) -> None:
