@@ -1,6 +1,5 @@
 """Every command that a page prints is run, in the order in which the page has it, and shows what the page shows."""
 
-import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from tests.docs.world import Machine, Terminal, node_name
 from tests.fakes.anthropic import FakeApi
 from tests.worlds.claude import processes_with
 from tests.worlds.node import until
+
+pytestmark = [pytest.mark.server, pytest.mark.node, pytest.mark.claude]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ class Reader:
         notes = block.notes
         self._varying += notes.get("varies", "").split()
         if "api" in notes:
-            self._machine.api.rules = json.loads(notes["api"].replace("~/", f"{self._machine.home}/"))
+            self._machine.answer(notes["api"])
         elif "run" in notes:
             self._type(f"set -e\n{notes['run']}\nset +e", "", 0)
             self._names |= set(re.findall(r"^([A-Z]+)=", notes["run"], re.MULTILINE))

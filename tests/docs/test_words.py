@@ -92,3 +92,9 @@ def test_every_folder_of_the_source_is_on_the_map() -> None:
 def test_the_changelog_has_the_version_of_the_package() -> None:
     latest = re.findall(r"^## \[(\d.*?)\]", TEXTS["CHANGELOG.md"], re.MULTILINE)[0]
     assert latest == version("ccs")
+
+
+def test_few_blocks_are_not_run_and_each_says_why() -> None:
+    skipped = [b.notes["skip"] for text in TEXTS.values() for b in blocks(text) if "skip" in b.notes]
+    assert len(skipped) <= 8
+    assert all(len(reason) > 10 for reason in skipped)

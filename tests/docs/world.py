@@ -1,6 +1,7 @@
 """Where the commands of the pages run: a machine with a server, a node, a repository, and a shell on a terminal."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -28,6 +29,19 @@ APP = {
     "check.py": "from greeting import greet\n\nassert greet('Ann') == 'Hello Ann', 'not by name'\n",
     "Makefile": "test:\n\t@python3 -B check.py\n",
 }
+FILE = "~/app/greeting.py"
+EDIT = {"file_path": FILE, "old_string": "'Hello'  # TODO: greet by name", "new_string": "'Hello ' + name"}
+RULES = [  # what the scripted API answers, unless a page says otherwise
+    [
+        "^Do the",
+        [
+            {"tool": "Read", "input": {"file_path": FILE}},
+            {"tool": "Edit", "input": EDIT},
+            {"text": "greet now greets by name."},
+        ],
+    ],
+    ["TODO", [{"tool": "Read", "input": {"file_path": FILE}}, {"text": "greeting.py, line 2: greet by name."}]],
+]
 # A reader has a login; here the real claude is led to the scripted API.
 CLAUDE = """#!/bin/sh
 export ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY="${{ANTHROPIC_API_KEY:-sk-ant-made-up-login-of-the-node}}"
@@ -92,6 +106,10 @@ class Machine:
             "WORK_KEY": "sk-ant-made-up-9876543210",
         }
 
+    def answer(self, rules: str) -> None:
+        """Have the scripted API answer by these rules, JSON in which ~ is the home."""
+        self.api.rules = json.loads(rules.replace("~/", f"{self.home}/"))
+
     def ccs(self, *arguments: str) -> None:
         subprocess.run([BIN / "ccs", *arguments], env=self.env, cwd=self.home, check=True, capture_output=True)
 
@@ -108,7 +126,7 @@ class Machine:
             if path.name not in ("bin", ".prefect", ".ccs", ".claude", ".claude.json"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         (self.home / ".gitconfig").write_text("[user]\n\tname = Ann\n\temail = ann@localhost\n")
-        self.api.rules = []
+        self.answer(json.dumps(RULES))
         return Terminal(self.env, a_repository(self.home / "app", **APP))
 
 
