@@ -4,12 +4,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ccs.flows.git import locks
 from ccs.flows.git.command import GitError, shown
 from ccs.flows.git.repository import Repository, TreeEntry
+
+_LEFT = 86400.0
+"""Seconds after which an index beside the real one is of a run that was killed."""
 
 
 def await_index(repository: Repository) -> None:
@@ -38,9 +41,10 @@ def scratch_index(repository: Repository, copied: bool = True) -> Iterator[Path]
     folder = repository.git_dir / "ccs"
     try:
         folder.mkdir(exist_ok=True)
-        for left in folder.glob("index-*"):
-            if time.time() - left.stat().st_mtime > 86400:  # of a run that was killed
-                shutil.rmtree(left, ignore_errors=True)
+        for other in folder.glob("index-*"):
+            with suppress(FileNotFoundError):  # its task is done with it
+                if time.time() - other.stat().st_mtime > _LEFT:
+                    shutil.rmtree(other, ignore_errors=True)
         scratch = tempfile.TemporaryDirectory(prefix="index-", dir=folder, ignore_cleanup_errors=True)
     except OSError as error:
         raise GitError(f"{shown(folder)} cannot be written to: {error.strerror or error}") from None

@@ -128,7 +128,7 @@ def test_what_a_run_leaves_that_is_cancelled_while_it_waits(
     (repository / "sub").mkdir()
     work = does("a", "echo new > new.txt; echo more >> ../README", limited())
     waiting = waits(server, subscription, repository / "sub", work)
-    assert git(repository, "status", "--porcelain").splitlines() == ["M README", "?? sub/"]
+    assert git(repository, "status", "--porcelain").splitlines() == [" M README", "?? sub/"]
     refused = run(profile, repository, task("b", {"text": "x"}))
     assert f"holds what run {waiting} has changed so far, which waits and goes on there" in (refused.message or "")
     Cli({"PREFECT_API_URL": str(server.http.base_url)}).ok("runs", "stop", waiting)

@@ -164,6 +164,13 @@ def test_what_a_hook_leaves_in_the_background_is_not_waited_for(repo: Path, tmp_
     os.kill(int((tmp_path / "pid").read_text()), 9)
 
 
+def test_an_index_of_another_task_that_goes_at_that_moment_is_in_nobodys_way(repo: Path) -> None:
+    (repo / ".git/ccs").mkdir()
+    (repo / ".git/ccs/index-gone").symlink_to("nowhere")  # listed, and not there
+    with scratch_index(Repository.at(repo)) as index:
+        assert index.exists()
+
+
 def test_an_index_that_cannot_be_copied_is_one_sentence(repo: Path) -> None:
     (repo / ".git/index").unlink()
     (repo / ".git/index").mkdir()  # as little to be copied as with a full disk
