@@ -17,7 +17,6 @@ from prefect.settings import PREFECT_API_URL
 from ccs.deployments.node import environment
 from ccs.deployments.node.worker import NodeWorker
 from ccs.flows.node.files import UnknownUserError
-from ccs.flows.node.identity import state_folder
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -75,7 +74,11 @@ def announce(worker: NodeWorker) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a node; 0 after a stop by signal, 2 when it cannot start."""
     options = parse(arguments)
-    environment.apply_defaults()
+    try:
+        environment.apply_defaults()
+    except UnknownUserError as error:
+        sys.stderr.write(f"ccs node: {error}\n")
+        return 2
     url = PREFECT_API_URL.value() or ""
     if not url:
         sys.stderr.write("ccs node: no server is configured; set PREFECT_API_URL, or use `ccs up`\n")
@@ -84,11 +87,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(
             "ccs node: PREFECT_API_URL holds a login, which would show in logs; set PREFECT_API_AUTH_STRING\n"
         )
-        return 2
-    try:
-        state_folder()
-    except UnknownUserError as error:
-        sys.stderr.write(f"ccs node: {error}\n")
         return 2
     worker = NodeWorker(options.pool, options.name, options.limit)
     asyncio.run(serve(worker, options.drain_seconds))

@@ -9,7 +9,7 @@ from uuid import UUID
 from prefect.context import refresh_global_settings_context
 from prefect.settings import get_current_settings
 
-from ccs.flows.node.identity import NODE_MARK, NODE_PROCESS_MARK, RUN_MARK
+from ccs.flows.node.identity import NODE_MARK, NODE_PROCESS_MARK, RUN_MARK, state_folder
 from ccs.flows.node.processes import identity
 
 DEFAULTS = {
@@ -27,7 +27,8 @@ DEFAULTS = {
 
 
 def apply_defaults() -> None:
-    """Set what neither this process's environment nor the user's Prefect profile sets."""
+    """Set what neither this process's environment nor the user's Prefect profile sets. UnknownUserError."""
+    os.environ["CCS_HOME"] = str(state_folder())  # the same for runs, which work in other folders
     chosen = settings_variables()
     for name, value in DEFAULTS.items():
         if name not in chosen:

@@ -25,9 +25,9 @@ def node_name() -> str:
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where ccs keeps its own files on this machine (CCS_HOME, else ~/.ccs); UnknownUserError."""
+    """Where ccs keeps its own files on this machine (CCS_HOME, else ~/.ccs), absolute; UnknownUserError."""
     try:
-        return expanded(environ.get("CCS_HOME") or "~/.ccs")
+        return expanded(environ.get("CCS_HOME") or "~/.ccs").absolute()
     except UnknownUserError as error:
         raise UnknownUserError(f"CCS_HOME {error}") from None
 

@@ -88,6 +88,18 @@ def test_defaults_leave_alone_what_the_user_has_set(tmp_path: Path) -> None:
     assert done.stdout.split() == ["3", "0.5", "20.0", "3"]
 
 
+def test_runs_keep_their_state_where_the_node_does_wherever_they_work(tmp_path: Path) -> None:
+    code = (
+        "from ccs.deployments.node import environment as e; e.apply_defaults(); import os; "
+        "print(e.of_zygote('n')['CCS_HOME']); print(os.environ['CCS_HOME'])"
+    )
+    env = clean_environment(tmp_path) | {"CCS_HOME": "state"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [str(tmp_path / "state")] * 2
+
+
 def test_a_job_may_take_a_variable_of_the_node_away() -> None:
     seen = environment.of_run("n", uuid.uuid4(), {"KEPT": "1", "GONE": None}, (7, "token"))
     assert seen["KEPT"] == "1"

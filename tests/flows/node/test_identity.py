@@ -32,6 +32,12 @@ def test_the_folder_of_state_is_the_same_for_node_run_and_command_line(
     assert Settings(os.environ).home == state_folder()
 
 
+def test_the_folder_of_state_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CCS_HOME", "state")
+    assert state_folder() == Settings(os.environ).home == tmp_path / "state"
+
+
 def test_a_folder_of_state_in_the_home_of_nobody_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCS_HOME", "~no-such-user/x")
     with pytest.raises(UnknownUserError, match=NOBODY):
