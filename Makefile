@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECURITY := .venv-security
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+WORKERS = $(shell nproc | awk '{print ($$1 < 4 ? $$1 + 1 : 4)}')
 FAST := -m "not (server or node or claude)"
 SOURCES := $(shell find blocks cli deployments flows -name '*.py' -o -name '*.json' -o -name py.typed | sort)
 
@@ -16,10 +17,10 @@ demo: install  ## run a job of three tasks end to end, in a folder of its own
 	@$(BIN)/python -m tests.demo
 
 test: install  ## run the whole test suite
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-fast: install  ## run the tests that start no server, node or claude
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(FAST)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(FAST)
 
 check: lint typecheck test  ## formatting, lint, types, and the whole test suite
 

@@ -7,7 +7,9 @@ Tests without a mark are the fast part of the suite.
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,8 @@ SIGNS = {  # what its command line holds
     "node": re.compile(r"-m ccs\.deployments\.node |bin/ccs up "),
     "claude": re.compile(r"claude_agent_sdk/_bundled/claude "),
 }
+COST = {"node": 8, "claude": 2, "server": 1}
+"""About how many seconds of a test go into such a part."""
 
 _allowed = set(SIGNS)
 
@@ -31,6 +35,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     for fixture in getattr(item, "fixturenames", ()):
         if part := OF_FIXTURES.get(fixture):
             item.add_marker(part)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take longest, so that no process of the suite ends long after the others."""
+    costs: Counter[Path] = Counter()
+    for item in items:
+        costs[item.path] += sum(COST[mark.name] for mark in item.iter_markers() if mark.name in COST)
+    items.sort(key=lambda item: (-costs[item.path], item.path))
 
 
 @pytest.hookimpl(wrapper=True)

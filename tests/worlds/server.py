@@ -1,21 +1,28 @@
 """A real Prefect server on SQLite for tests: its own home, a free loopback port, stopped by pid."""
 
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 
 START_SECONDS = 120
 STOP_SECONDS = 20
+DATABASE = "prefect.db"
+FRESH = Path(sys.prefix) / f"prefect-{version('prefect')}"
+"""The home of a server after its first start, made once: the migrations take longer than all else of a start."""
 
 
 def free_port() -> int:
@@ -44,6 +51,10 @@ def clean_environment(home: Path, url: str = "") -> dict[str, str]:
 
 def start_server(home: Path, port: int, variables: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     """A server on `port` whose database is in `home`, once it answers; RuntimeError with its log when it does not."""
+    prefect = home / "prefect"
+    is_new = not prefect.exists()
+    if is_new and FRESH.exists():
+        shutil.copytree(FRESH, prefect)
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
     command = ["-m", "ccs.deployments.server", "--host", "127.0.0.1", "--port", str(port)]
@@ -61,10 +72,22 @@ def start_server(home: Path, port: int, variables: dict[str, str] | None = None)
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         if _answers(f"http://127.0.0.1:{port}/api/health"):
+            if is_new and not FRESH.exists():
+                _keep(prefect)
             return server
         time.sleep(0.1)
     stop_server(server)
     raise RuntimeError(f"the Prefect server did not start:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def _keep(prefect: Path) -> None:
+    """Keep the home of a server that was just made, for those that come."""
+    with tempfile.TemporaryDirectory(dir=FRESH.parent) as folder:
+        kept = shutil.copytree(prefect, Path(folder) / FRESH.name, ignore=shutil.ignore_patterns("*.db*"))
+        with closing(sqlite3.connect(prefect / DATABASE)) as made, closing(sqlite3.connect(kept / DATABASE)) as copy:
+            made.backup(copy)
+        with suppress(OSError):  # another process was faster
+            kept.rename(FRESH)
 
 
 def stop_server(server: subprocess.Popen[bytes]) -> None:
