@@ -65,7 +65,7 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
         "ccs.flows.spec",
     ),
     "flows.server": ("ccs.flows.server", "ccs.flows.spec.names"),
-    "flows.git": ("ccs.flows.git", "ccs.flows.node", "ccs.flows.spec.names"),
+    "flows.git": ("ccs.flows.git", "ccs.flows.node", "ccs.flows.processes.environment", "ccs.flows.spec.names"),
     "flows.workplace.settlement": (  # it decides from facts alone
         "ccs.flows.git.command",
         "ccs.flows.git.commit",

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from ccs.flows.node.identity import node_name
+from ccs.flows.processes.environment import passed_on
 
 USUAL = 120.0
 """Seconds for commands that look something up."""
@@ -16,14 +17,11 @@ USUAL = 120.0
 LONG = 900.0
 """Seconds for commands that write many files or run hooks."""
 
-_KEPT = frozenset(
-    (
-        *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"),
-        *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"),
-        *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT"),
-    )
+_OWN = (
+    *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"),
+    *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GNUPGHOME"),
 )
-_ASKING = ("SSH_ASKPASS", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "LANGUAGE")
+"""What git and the programs that it signs and connects with are told beside that which every process gets."""
 
 _FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -91,9 +89,13 @@ class CommandFailedError(GitError):
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of git: nothing that points it to another repository, nothing that lets it ask."""
-    kept = {k: v for k, v in os.environ.items() if (not k.startswith("GIT_") or k in _KEPT) and k not in _ASKING}
-    return {**kept, **_FIXED, **(more or {})}
+    """The environment of git, and so of hooks, filters and all other programs that it starts.
+
+    They belong to the repository, and a task may have changed what they call: of the node they get what `claude` gets,
+    and no token. Nothing points git to another repository, and nothing lets it ask.
+    """
+    own = {name: os.environ[name] for name in _OWN if name in os.environ}
+    return {**passed_on(os.environ), **own, **_FIXED, **(more or {})}
 
 
 def run(

@@ -1,4 +1,4 @@
-"""The environment of a process under guard: an allow-list of the node's variables, and the profile."""
+"""The environment of a process of ours: an allow-list of the node's variables, and the profile."""
 
 import os
 import pwd
@@ -34,18 +34,24 @@ SAFETY = {
 """What a profile cannot change."""
 
 
+def passed_on(node: Mapping[str, str]) -> dict[str, str]:
+    """What any process of ours, and so any program that a repository names, may know of the node's variables.
+
+    Never ANTHROPIC_*, AWS_*, PREFECT_*, tokens or other secrets.
+    """
+    return {k: v for k, v in node.items() if k in _PASSED_ON or k.startswith(_PASSED_ON_PREFIXES)}
+
+
 def child_environment(
     node: Mapping[str, str], values: Mapping[str, str], removed: Collection[str], marks: Mapping[str, str]
 ) -> dict[str, str]:
     """The whole environment of an attempt, or of a command beside it.
 
-    From the node come only the variables listed above, never ANTHROPIC_*, AWS_*, PREFECT_* or other secrets.
-    The profile's `values` win over them and over TUNING, its `removed` are taken out, SAFETY and the run's
-    `marks` come last. HOME and PATH are always set: without HOME, `claude` would write into the home of the
-    password file unasked.
+    From the node come only the variables that are `passed_on`. The profile's `values` win over them and over TUNING,
+    its `removed` are taken out, SAFETY and the run's `marks` come last. HOME and PATH are always set: without HOME,
+    `claude` would write into the home of the password file unasked.
     """
-    environment = {k: v for k, v in node.items() if k in _PASSED_ON or k.startswith(_PASSED_ON_PREFIXES)}
-    environment |= TUNING
+    environment = passed_on(node) | TUNING
     environment |= values
     for name in removed:
         environment.pop(name, None)
