@@ -71,9 +71,14 @@ class Reader:
         return output
 
 
+def is_typed(page: str) -> bool:
+    """Whether a page has commands that can be run."""
+    return any(block.commands and "skip" not in block.notes for block in blocks(page))
+
+
 STOPPING = ["docs/getting-started.md", "README.md"]
 """Pages that stop server and node at their end come last: what is stopped has to be started for the next page."""
-OTHERS = [n for n, path in PAGES.items() if n not in STOPPING and any(b.commands for b in blocks(path.read_text()))]
+OTHERS = [name for name, path in PAGES.items() if name not in STOPPING and is_typed(path.read_text())]
 
 
 @pytest.mark.parametrize("page", [*OTHERS, *STOPPING])
