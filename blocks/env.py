@@ -7,10 +7,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ccs.blocks.spellings import MIN_SECRET, SENSITIVE_NAME
+from ccs.blocks.redact import MASK
+from ccs.blocks.sensitivity import MIN_SECRET, is_sensitive
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_USERINFO = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 
 class Source(StrEnum):
@@ -53,6 +53,8 @@ def check_secret(name: str, value: str) -> str:
         raise ValueError(f"the secret {name} is shorter than {MIN_SECRET} characters and could not be redacted")
     if "\0" in value:
         raise ValueError(f"the secret {name} holds a NUL character")
+    if value == MASK:
+        raise ValueError(f"the secret {name} is a row of asterisks: Prefect would take it for one that it hides")
     return value
 
 
@@ -84,11 +86,6 @@ class Environment:
 
 
 EMPTY = Environment({}, frozenset(), frozenset())
-
-
-def is_sensitive(name: str, value: str) -> bool:
-    """Whether a value that is not declared secret looks like one."""
-    return bool(SENSITIVE_NAME.search(name) or _USERINFO.search(value))
 
 
 def resolve(

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 from prefect.blocks.core import Block
 from prefect.types import SecretDict
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
-from ccs.blocks.env import Environment, Variable, resolve
+from ccs.blocks.env import Environment, Source, Variable, resolve
+from ccs.blocks.sensitivity import is_undeclared_secret
 
 
 class Profile(Block):
@@ -36,6 +37,16 @@ class Profile(Block):
     budget_usd_per_month: PositiveFloat | None = Field(
         default=None, description="Estimated US dollars all its jobs may cost a month (UTC); then they are paused."
     )
+
+    @model_validator(mode="after")
+    def _keep_undeclared_secrets(self) -> "Profile":
+        """A static value that looks like a secret is one, also in a profile that an older ccs or a program made."""
+        static = {name: v.value for name, v in self.variables.items() if v.source is Source.STATIC}
+        undeclared = {name: value for name, value in static.items() if is_undeclared_secret(name, value)}
+        if undeclared:
+            self.variables = {name: v for name, v in self.variables.items() if name not in undeclared}
+            self.secrets = SecretDict({**undeclared, **self.secrets.get_secret_value()})
+        return self
 
     def resolve(self, name: str, node: Mapping[str, str] = os.environ) -> Environment:
         """The environment on this node; `name` is the profile's, for messages.

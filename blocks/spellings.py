@@ -9,11 +9,7 @@ from dataclasses import dataclass
 from string import whitespace
 from urllib.parse import unquote
 
-SENSITIVE_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE", re.IGNORECASE)
-"""Names of variables and fields that hold secrets."""
-
-MIN_SECRET = 6
-"""Characters. To hide a shorter text would shred every log, so a shorter secret is refused."""
+from ccs.blocks.sensitivity import MIN_SECRET, is_sensitive
 
 _USERINFO = re.compile(r"://([^/\s:@]*):([^/\s@]+)@")
 _ARMOUR = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
@@ -95,7 +91,7 @@ def _sensitive(value: Mapping[str, object]) -> Iterator[str]:
     for name, item in value.items():
         if isinstance(item, Mapping):
             yield from _sensitive(item)
-        elif isinstance(item, str) and SENSITIVE_NAME.search(name):
+        elif isinstance(item, str) and is_sensitive(name, item):
             yield item
 
 

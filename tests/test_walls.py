@@ -16,7 +16,7 @@ FILES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 CORE = (
     *("ccs.cli.errors", "ccs.cli.exit_codes", "ccs.flows.spec", "ccs.flows.node", "ccs.flows.schedules"),
     *("ccs.flows.server.variables", "ccs.flows.server.names", "ccs.flows.server.clock"),
-    *("ccs.flows.record.row", "ccs.blocks.env", "ccs.blocks.redact"),
+    *("ccs.flows.record.row", "ccs.blocks.env", "ccs.blocks.redact", "ccs.blocks.sensitivity"),
 )
 DIAGNOSIS = (*CORE, "ccs.cli.client", "ccs.cli.words", "ccs.cli.diagnosis")
 MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module counts
@@ -79,7 +79,7 @@ SILENT = ("cli.client", "cli.diagnosis", "cli.legacy")
 """What a web page or another program stands on as well as the terminal: it returns values and writes nothing."""
 
 NEVER_PREFECT = (
-    *("cli", "blocks.env", "blocks.redact", "blocks.spellings"),
+    *("cli", "blocks.env", "blocks.redact", "blocks.sensitivity", "blocks.spellings"),
     *("flows.spec", "flows.node", "flows.schedules"),
     *("flows.server.variables", "flows.server.names", "flows.server.clock"),
     *("flows.record.row", "flows.budgets.sums", "flows.budgets.offer", "flows.budgets.ledger", "flows.budgets.pause"),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from ccs.blocks.redact import MASK
+from ccs.blocks.sensitivity import is_sensitive, is_undeclared_secret
 from ccs.cli.client.api import Json
 from ccs.cli.errors import RequestError
 
@@ -19,16 +21,21 @@ class Change:
     budgets: dict[str, float | None] = field(default_factory=dict)
 
     def apply(self, data: Json) -> Json:
-        """The data of the profile after the change; its own secrets stay masked, which keeps them."""
+        """The data of the profile after the change; its own secrets stay masked, which keeps them.
+
+        What looks like a secret is one afterwards, also what an older ccs kept as a variable.
+        """
         variables = {k: v for k, v in (data.get("variables") or {}).items() if k not in self.secrets}
         secrets = {k: v for k, v in secrets_of(data).items() if k not in self.variables}
         for name in self.removed:
             if not (variables.pop(name, None) or secrets.pop(name, None)):
                 raise RequestError(f"the profile has no variable {name!r}", f"it has {_listed(variables, secrets)}")
+        variables |= self.variables
+        undeclared = {name: variables.pop(name)["value"] for name in undeclared_secrets(variables)}
         return {
             "description": data.get("description", "") if self.description is None else self.description,
-            "variables": variables | self.variables,
-            "secrets": secrets | self.secrets,
+            "variables": variables,
+            "secrets": secrets | self.secrets | undeclared,
             **{field: data[field] for field in BUDGETS if field in data},
             **self.budgets,
         }
@@ -38,6 +45,21 @@ def secrets_of(data: Json) -> Json:
     """The masked secrets in a profile's data; Prefect masks even that there are none."""
     secrets = data.get("secrets")
     return secrets if isinstance(secrets, dict) else {}
+
+
+def undeclared_secrets(variables: Json) -> list[str]:
+    """The names of a profile's variables whose static values are to be secrets."""
+    return sorted(name for name, value in _static(variables).items() if is_undeclared_secret(name, value))
+
+
+def shown(variables: Json) -> Json:
+    """A profile's variables as anybody may see them: static values that look like secrets are masked."""
+    hidden = {name for name, value in _static(variables).items() if is_sensitive(name, value)}
+    return {name: {**v, "value": MASK} if name in hidden else v for name, v in variables.items()}
+
+
+def _static(variables: Json) -> dict[str, str]:
+    return {name: str(v.get("value", "")) for name, v in variables.items() if v["source"] == "static"}
 
 
 def _listed(variables: Json, secrets: Json) -> str:

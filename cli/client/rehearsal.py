@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ccs.blocks.redact import MASK
+from ccs.blocks.sensitivity import is_sensitive
 
 Json = dict[str, Any]
 
@@ -51,8 +52,6 @@ _ANSWER: Json = {"name": "", "created": None, "block_type_id": "<id of the block
 
 def masked(value: Any, name: str = "") -> Any:
     """A request's body without secrets: those of profiles, and values that look like one."""
-    from ccs.blocks.env import is_sensitive
-
     if isinstance(value, dict):
         if name == "secrets":
             return dict.fromkeys(value, MASK)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ccs.blocks.redact import MASK
+from ccs.blocks.sensitivity import is_sensitive
 from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import lookup
@@ -130,11 +131,9 @@ def options() -> None:
 
 
 def _variable(name: str, variable: Json, is_missing: bool) -> Json:
-    from ccs.blocks.env import is_sensitive
-
     source, value = variable["source"], str(variable.get("value", ""))
     here = os.environ.get(value, "") if source == "env" else value
-    hidden = source == "secret" or is_sensitive(name, here)
+    hidden = source == "secret" or is_sensitive(name, here) or (source == "env" and is_sensitive(value, here))
     status = {"secret": "kept on the server", "unset": "removed"}.get(source, "set" if here else "empty: not set")
     return {
         "id": name,

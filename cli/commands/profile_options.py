@@ -4,9 +4,9 @@ import os
 import sys
 from math import isfinite
 
-from ccs.blocks.redact import MASK
+from ccs.blocks.sensitivity import is_sensitive, is_undeclared_secret
 from ccs.cli.client.api import Json
-from ccs.cli.client.profile_change import BUDGETS, Change
+from ccs.cli.client.profile_change import BUDGETS, Change, undeclared_secrets
 from ccs.cli.client.profile_templates import Template
 from ccs.cli.client.validation import validation
 from ccs.cli.errors import RequestError
@@ -32,6 +32,15 @@ def read(
     return Change(variables, secrets, remove or [], description, budgets or {})
 
 
+def applied(change: Change, data: Json) -> Json:
+    """The data of the profile after the change; says what is a secret from now on without having been called one."""
+    after = change.apply(data)
+    for name in undeclared_secrets({**(data.get("variables") or {}), **change.variables}):
+        if name not in change.secrets and name in after["secrets"]:
+            say(f"{name} looks like a secret and is stored as one")
+    return after
+
+
 def filled(template: Template, env: list[str], unset: list[str], secret: list[str]) -> tuple[list[str], list[str]]:
     """The --env and --secret options that a template stands for beside those that were given.
 
@@ -52,7 +61,7 @@ def budgets(per_day: float | None, per_month: float | None) -> dict[str, float |
 
 
 def _variable(text: str) -> tuple[str, Json]:
-    from ccs.blocks.env import Variable, is_sensitive
+    from ccs.blocks.env import Variable, check_secret
 
     name, equals, value = text.partition("=")
     if not equals:
@@ -62,8 +71,13 @@ def _variable(text: str) -> tuple[str, Json]:
         source, value = "env", value.removeprefix("env:")
     elif not value:
         say(f"warning: {name} has an empty value, so it will not be set; --unset {name} removes it")
+    elif is_undeclared_secret(name, value):
+        check_secret(name, value)
     elif is_sensitive(name, value):
-        say(f"warning: {name} looks like a secret but is kept readable; use --secret {name}")
+        say(
+            f"warning: {name} looks like a secret, but is too short to be kept out of logs: it stays a variable, which "
+            f"ccs does not show; for a longer one: --secret {name}"
+        )
     return _name(name), Variable.model_validate({"source": source, "value": value}).model_dump(mode="json")
 
 
@@ -87,8 +101,6 @@ def _secret(text: str) -> tuple[str, str]:
             f"the value of the secret {name} would show in ps and the shell's history: give --secret {name} and type "
             f"it when asked (or pipe it in), or --secret {name}=env:VAR or --secret {name}=file:PATH"
         )
-    if value == MASK:
-        raise ValueError(f"the secret {name} is a row of asterisks: Prefect would take it for one that it hides")
     return name, check_secret(name, value)
 
 

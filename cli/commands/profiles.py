@@ -8,6 +8,7 @@ from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import lookup
 from ccs.cli.client.api import Json
+from ccs.cli.client.profile_change import secrets_of, shown, undeclared_secrets
 from ccs.cli.commands.options import Force, ProfileRef, confirm
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import Columns, fields, say, show_list, show_one
@@ -104,7 +105,8 @@ def create(
     budgets = profile_options.budgets(budget_per_day, budget_per_month)
     if None in budgets.values():  # who means that nothing may be spent would have no budget at all
         raise RequestError("a budget must be greater than 0", "leave it out where there is to be none")
-    data = profile_options.read(env, unset, secret).apply({"description": description or "", **budgets})
+    change = profile_options.read(env, unset, secret)
+    data = profile_options.applied(change, {"description": description or "", **budgets})
     made = api.create_profile(name, data, provision.profile_type(api))
     say(f"created profile {name!r}; use it with: ccs jobs create --profile {name}")
     show_one(row(made), _text)
@@ -124,23 +126,27 @@ def update(
     budget_per_day: PerDay = None,
     budget_per_month: PerMonth = None,
 ) -> None:
-    """Change a profile; what is not named stays, secrets too."""
+    """Change a profile; what is not named stays, secrets too.
+
+    A variable that looks like a secret becomes one, also when nothing else is changed.
+    """
     from ccs.cli.client import lock, renaming
     from ccs.cli.commands import profile_options
 
     api = Session.api()
     budgets = profile_options.budgets(budget_per_day, budget_per_month)
-    if not (env or unset or secret or remove or budgets or name or description is not None):
-        raise RequestError("nothing to change was named", "see: ccs profiles update --help")
     found = lookup.profile(api, profile)
+    named = env or unset or secret or remove or budgets or name or description is not None
+    if not named and not undeclared_secrets(found["data"].get("variables") or {}):
+        raise RequestError("nothing to change was named", "see: ccs profiles update --help")
     change = profile_options.read(env, unset, secret, remove, description, budgets)
     if name and name != found["name"]:
-        renamed = renaming.rename(api, found, name, change.apply(found["data"]))
+        renamed = renaming.rename(api, found, name, profile_options.applied(change, found["data"]))
         show_one(row(lookup.profile(api, str(renamed["name"]))), _text)
         return
     with lock.held(api, str(found["id"]), f"profile {found['name']!r}") as held:
         fresh = lookup.profile(api, found["id"])
-        data = change.apply(fresh["data"])
+        data = profile_options.applied(change, fresh["data"])
         held.check()
         api.update_profile(fresh, data)
     show_one(row(lookup.profile(api, found["id"])), _text)
@@ -184,8 +190,8 @@ def row(document: Json) -> Json:
         "id": document["id"],
         "name": document["name"],
         "description": data.get("description") or "",
-        "variables": data.get("variables") or {},
-        "secrets": sorted(data["secrets"]) if isinstance(data.get("secrets"), dict) else [],
+        "variables": shown(data.get("variables") or {}),
+        "secrets": sorted(secrets_of(data)),
         **{field: data.get(field) for field in _BUDGETS.values()},
         "updated": document.get("updated"),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from ccs.cli.client.api import Json
-from ccs.cli.client.profile_change import secrets_of
+from ccs.cli.client.profile_change import secrets_of, undeclared_secrets
 from ccs.cli.diagnosis.findings import Finding, Level, fail, info, ok, warn
 
 _LOGINS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
@@ -52,6 +52,8 @@ def _check(name: str, data: Json, node: Mapping[str, str], is_node: bool, logged
             yield warn(
                 subject, f"profile {name!r}: {variable} is empty, so it is not set", f"{update} --remove {variable}"
             )
+    for variable in undeclared_secrets(data.get("variables") or {}):
+        yield warn(subject, f"profile {name!r}: {variable} looks like a secret, but Prefect shows its value", update)
     problems = list(_conflicts(name, _set(found), update))
     if is_node and logged_in and "ANTHROPIC_API_KEY" in found and not problems:
         what = f"profile {name!r}: its ANTHROPIC_API_KEY is used, and paid for, instead of the login of this machine"

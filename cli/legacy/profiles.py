@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ccs.blocks.sensitivity import is_undeclared_secret
 from ccs.cli.client.api import Json
 from ccs.cli.legacy.names import SHORTCUTS, profile_name
 from ccs.cli.legacy.takeover import FieldFinding, FieldOutcome, Fields, TakeoverReport
@@ -118,14 +119,13 @@ def _from_node(variable: Fields, found: Json, name: str, value: str) -> None:
 
 
 def _static(variable: Fields, found: Json, name: str, value: str) -> None:
-    from ccs.blocks.env import check_secret, is_sensitive
+    from ccs.blocks.env import check_secret
 
-    counts = value.isdigit() and name.upper().endswith("TOKENS")  # such as CLAUDE_CODE_MAX_OUTPUT_TOKENS
     if not value:
         _tell(variable, name, "not mapped", "warning: its value is empty, so it is left out, as it was at every run")
     elif "\0" in value:
         _tell(variable, name, "not mapped", "its value holds a NUL character; left out")
-    elif counts or not is_sensitive(name, value):
+    elif not is_undeclared_secret(name, value):
         found["variables"][name] = {"source": "static", "value": value}
         _tell(variable, name, "mapped", "a variable")
     else:
@@ -135,7 +135,7 @@ def _static(variable: Fields, found: Json, name: str, value: str) -> None:
             found["variables"][name] = {"source": "env", "value": name}
             _tell(variable, name, "not mapped", f"{error}: the node must export {name}")
         else:
-            _tell(variable, name, "changed", "is a secret now: encrypted, and never shown")
+            _tell(variable, name, "changed", "looks like a secret and is stored as one")
 
 
 def _tell(variable: Fields, name: str, outcome: str, reason: str) -> None:

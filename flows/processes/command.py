@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from ccs.blocks.env import Environment, is_sensitive
+from ccs.blocks.env import Environment
 from ccs.blocks.redact import Redactor
+from ccs.blocks.sensitivity import is_sensitive
 from ccs.flows.processes.environment import child_environment
 from ccs.flows.processes.lines import LineFramer
 from ccs.flows.processes.process import GuardedProcess, SpawnError

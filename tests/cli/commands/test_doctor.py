@@ -209,6 +209,13 @@ def test_a_profile_that_no_job_uses_fails_nothing(ccs: Cli) -> None:
     assert found[f"profile {unused}"].what.endswith("not set here (no job uses the profile)")
 
 
+def test_a_readable_secret_is_named_with_the_command_that_mends_it(ccs: Cli) -> None:
+    readable = {"DB_PASSWORD": "hunter2-hunter2", "SIM_PIN": "0042", "MAX_THINKING_TOKENS": "10000"}
+    (problem,) = (f for f in found(profile(readable)) if f.level is Level.WARN)
+    assert (problem.what.partition(" looks")[0], problem.do) == ("profile 'p': DB_PASSWORD", "ccs profiles update p")
+    assert "hunter2" not in problem.what
+
+
 def test_no_value_is_ever_printed(ccs: Cli) -> None:
     name = f"profile-{uuid4().hex[:8]}"
     ccs.ok("profiles", "create", name, "--secret", "A_KEY", "--env", "B_TOKEN=env:SOME", stdin="sk-secret-a\n")

@@ -45,6 +45,8 @@ def full(path: Path, mark: str) -> str:
         legacy_data.variable("FROM_COMMAND", "command", "cat ~/.key"),
         legacy_data.variable("EMPTY_KEY", "static", ""),
         legacy_data.variable("MAX_OUTPUT_TOKENS", "static", "32000"),
+        legacy_data.variable("SIM_PIN", "static", "0042"),
+        legacy_data.variable("GIT_AUTHOR_NAME", "static", "Jane Doe"),
         legacy_data.variable("not a name", "static", "x"),
     )
     first, second = legacy_data.job(f"first {mark}", profile=work["id"]), legacy_data.job(f"second {mark}")
@@ -83,6 +85,8 @@ def test_every_source_of_a_variable_has_its_place(ccs: Cli, mark: str, tmp_path:
         "REGION": {"source": "env", "value": "AWS_REGION"},
         "GONE": {"source": "unset", "value": ""},
         "MAX_OUTPUT_TOKENS": {"source": "static", "value": "32000"},
+        "SIM_PIN": {"source": "static", "value": "********"},  # too short to be kept as a secret
+        "GIT_AUTHOR_NAME": {"source": "static", "value": "Jane Doe"},
         # fail closed: without them a task would use another login
         **{n: {"source": "env", "value": n} for n in ("FROM_KEYCHAIN", "FROM_AWS", "FROM_SSM", "FROM_COMMAND")},
     }
@@ -90,6 +94,7 @@ def test_every_source_of_a_variable_has_its_place(ccs: Cli, mark: str, tmp_path:
     assert kept == {"ANTHROPIC_AUTH_TOKEN": "secret-value-of-work"}
     assert "secret-value-of-work" not in said.out + said.err
     fields = found(said, "profile")
+    assert fields["env_vars.ANTHROPIC_AUTH_TOKEN"] == ("changed", "looks like a secret and is stored as one")
     for name in ("FROM_KEYCHAIN", "FROM_AWS", "FROM_SSM", "FROM_COMMAND", "EMPTY_KEY", "not a name"):
         assert fields[f"env_vars.{name}"][0] == "not mapped"
         assert f"not mapped: env_vars.{name}: " in said.err

@@ -110,6 +110,80 @@ def test_a_readable_value_that_looks_like_a_secret_is_warned_about(ccs: Cli, nam
     assert "--secret API_KEY" in ccs.ok("profiles", "create", name, "--env", "API_KEY=abc").err
 
 
+OPEN = ("DB_PASSWORD=hunter2-hunter2", "DATABASE_URL=postgres://u:pw-pw-pw@h/db", "SIM_PIN=0042", "COLOUR=vermilion")
+VALUES = ("hunter2", "pw-pw-pw", "0042")
+
+
+def older(ccs: Cli, name: str) -> str:
+    """A profile as an older ccs kept it, secrets among its variables; its id."""
+    made = ccs.ok("profiles", "create", name, "--secret", "KEPT", stdin="sk-kept-secret\n").json
+    found = ccs.ask("GET", f"/block_documents/{made['id']}").json()
+    pairs = (option.partition("=") for option in OPEN)
+    data = {**found["data"], "variables": {k: {"source": "static", "value": v} for k, _, v in pairs}}
+    body = {"data": data, "merge_existing_data": False, "block_schema_id": found["block_schema_id"]}
+    assert ccs.ask("PATCH", f"/block_documents/{made['id']}", body).status_code == 204
+    return str(made["id"])
+
+
+def test_a_value_that_looks_like_a_secret_is_stored_as_one(ccs: Cli, name: str) -> None:
+    ccs.ok("profiles", "create", name, "--env", "A=b")
+    said = ccs.ok("profiles", "update", name, *(word for option in OPEN for word in ("--env", option)))
+    assert "DB_PASSWORD looks like a secret and is stored as one\n" in said.err
+    assert said.json["secrets"] == ["DATABASE_URL", "DB_PASSWORD"]
+    assert said.json["variables"]["SIM_PIN"] == {"source": "static", "value": "********"}  # too short for a secret
+    assert said.json["variables"]["COLOUR"] == {"source": "static", "value": "vermilion"}
+    assert clear(ccs, said.json["id"]) == {
+        "DB_PASSWORD": "hunter2-hunter2",
+        "DATABASE_URL": "postgres://u:pw-pw-pw@h/db",
+    }
+    theirs = ccs.ask("GET", f"/block_documents/{said.json['id']}").text  # what Prefect's own pages and commands show
+    assert not any(value in theirs for value in VALUES[:2])
+
+
+def test_a_template_keeps_a_login_in_an_answer_as_a_secret(ccs: Cli, name: str) -> None:
+    options = ["--template", "zai", "--env", "ANTHROPIC_BASE_URL=https://me:pw-pw-pw@llm.example.com"]
+    said = ccs.ok("profiles", "create", name, *options, stdin="sk-of-zai\n")
+    assert said.json["secrets"] == ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"]
+
+
+def test_masked_output_is_not_taken_for_a_value(ccs: Cli, name: str) -> None:
+    said = ccs("profiles", "create", name, "--env", "DB_PASSWORD=********")
+    assert (said.code, "row of asterisks" in said.err) == (1, True)
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "ndjson"])
+def test_what_an_older_profile_keeps_readable_is_shown_nowhere(ccs: Cli, name: str, form: str) -> None:
+    older(ccs, name)
+    reads = (
+        "profiles list",
+        f"profiles get {name}",
+        "state",
+        "debug profiles",
+        f"debug env {name}",
+        "debug all",
+        "doctor",
+    )
+    changes = (f"profiles update {name} --env X=y", f"profiles update {name} --name {name}-2")
+    for line in (*reads, *(f"{change} --dry-run" for change in changes), changes[0]):
+        said = ccs(*line.split(), "--output", form, "-vvv")
+        assert not [value for value in VALUES if value in said.out + said.err], line
+
+
+@pytest.mark.parametrize("change", [(), ("--description", "mine"), ("--name", "renamed")])
+def test_an_update_stores_what_an_older_profile_keeps_readable(ccs: Cli, name: str, change: tuple[str, ...]) -> None:
+    older(ccs, name)
+    after = f"{name}-renamed"
+    said = ccs.ok("profiles", "update", name, *(after if word == "renamed" else word for word in change))
+    assert said.err.count("looks like a secret and is stored as one") == 2
+    kept = clear(ccs, said.json["id"])
+    assert kept == {
+        "KEPT": "sk-kept-secret",
+        "DB_PASSWORD": "hunter2-hunter2",
+        "DATABASE_URL": "postgres://u:pw-pw-pw@h/db",
+    }
+    assert "nothing to change" in ccs("profiles", "update", said.json["name"]).err
+
+
 def test_a_second_profile_of_a_name_is_refused(ccs: Cli, name: str) -> None:
     ccs.ok("profiles", "create", name, "--env", "A=b")
     assert "already" in ccs("profiles", "create", name, "--env", "A=c").err

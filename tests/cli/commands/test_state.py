@@ -48,7 +48,7 @@ def run(cli: Cli, job: str) -> str:
 @pytest.fixture(scope="module")
 def own_profile(cli: Cli) -> str:
     name = f"profile-{uuid4().hex[:8]}"
-    variables = ("A=plain-value", "B=env:SET_HERE", "C=env:NOT_HERE", "D_TOKEN=env:SECRET_HERE")
+    variables = ("A=plain-value", "B=env:SET_HERE", "C=env:NOT_HERE", "D_TOKEN=env:SECRET_HERE", "G=env:PASSWORD_HERE")
     options = [word for v in variables for word in ("--env", v)]
     cli.ok("profiles", "create", name, *options, "--secret", "E", "--unset", "F", stdin="sk-secret-e\n")
     return name
@@ -95,7 +95,7 @@ def test_statistics_add_up_by_job(cli: Cli) -> None:
 
 
 def test_variables_of_a_profile_are_resolved_here_without_showing_a_secret(cli: Cli, own_profile: str) -> None:
-    said = cli.ok("debug", "env", own_profile, SET_HERE="seen", SECRET_HERE="sk-secret-d")
+    said = cli.ok("debug", "env", own_profile, SET_HERE="seen", SECRET_HERE="sk-secret-d", PASSWORD_HERE="sk-secret-g")
     rows = {r["name"]: (r["status"], r["value"]) for r in said.json["variables"]}
     assert rows == {
         "A": ("set", "plain-value"),
@@ -104,6 +104,7 @@ def test_variables_of_a_profile_are_resolved_here_without_showing_a_secret(cli: 
         "D_TOKEN": ("set", "********"),
         "E": ("kept on the server", "********"),
         "F": ("removed", ""),
+        "G": ("set", "********"),
     }
     assert "sk-secret" not in said.out + said.err
 
