@@ -22,6 +22,13 @@ test: install  ## run the whole test suite
 test-fast: install  ## run the tests that start no server, node or claude
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(FAST)
 
+test-all:  ## run the same on every Python from 3.11 to 3.14 that is here, each in an environment of its own
+	@failed=; for version in 3.11 3.12 3.13 3.14; do \
+		if ! python$$version -c '' 2>/dev/null; then echo "python$$version: not here"; continue; fi; \
+		$(MAKE) --no-print-directory PYTHON=python$$version VENV=.venv-$$version test-fast || failed="$$failed $$version"; \
+		echo "python$$version: $$(case "$$failed " in *" $$version "*) echo failed;; *) echo passed;; esac)"; \
+	done; test -z "$$failed"
+
 check: lint typecheck test  ## formatting, lint, types, and the whole test suite
 
 format: install  ## format, and mend what ruff can mend
@@ -76,7 +83,7 @@ lock: install  ## resolve the dependencies anew into deployments/constraints.txt
 		--generate-hashes --no-emit-index-url --no-header -o deployments/constraints-security.txt
 
 clean:  ## remove everything that was made here
-	rm -rf $(VENV) $(SECURITY) .venv-wheel build dist .demo .chaos *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-3.* $(SECURITY) .venv-wheel build dist .demo .chaos *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/packages: deployments/constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ccs needs Python 3.11 or newer: make PYTHON=python3.12 …")'
@@ -96,5 +103,5 @@ $(VENV)/linked: $(VENV)/packages pyproject.toml $(if $(filter-out $(SOURCES),$(f
 	@echo '$(SOURCES)' > $(VENV)/sources
 	@touch $@
 
-.PHONY: help install demo test test-fast check format lint typecheck security security-bandit security-pip-audit security-gitleaks \
+.PHONY: help install demo test test-fast test-all check format lint typecheck security security-bandit security-pip-audit security-gitleaks \
 	pipeline run bench chaos docs build lock clean relink
