@@ -30,7 +30,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 def begun(linger: float = 20, **limits: float) -> Clocks:
     given: dict[str, Any] = {"prompt": "go", "cwd": Path("/app"), "environment": {}, "transcript": Path("t")}
-    return Clocks(Request(**given, session_id="s", **{**LIMITS, **limits}), linger)
+    return Clocks(Request(**{**given, "session_id": "s", **LIMITS, **limits}), linger)
 
 
 def test_nothing_is_due_at_the_beginning(time: Time) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ccs.flows.spec.model import Name, ProfileName, SpecModel, Text
 
@@ -15,7 +15,7 @@ class Part(SpecModel):
     profile: ProfileName = "work"
     prompt: Text = "go"
     note: str = ""
-    words: list[str] = []
+    words: list[str] = Field(default_factory=list)
     count: int = 0
 
 
