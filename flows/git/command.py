@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from ccs.flows.git.settings import OFFLINE, options
 from ccs.flows.node.identity import node_name
 from ccs.flows.processes.environment import passed_on
 
@@ -33,12 +34,6 @@ _FIXED = {
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",
 }
-
-_SETTINGS = (
-    *("color.ui=false", "core.safecrlf=false", "advice.addEmbeddedRepo=false", "i18n.commitEncoding=UTF-8"),
-    *("submodule.recurse=false", "diff.ignoreSubmodules=none", "status.submoduleSummary=false"),
-    *("gc.auto=0", "maintenance.auto=false"),  # no housekeeping in the background that outlives the run
-)
 
 
 class GitError(Exception):
@@ -88,14 +83,14 @@ class CommandFailedError(GitError):
         self.answer = answer
 
 
-def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(more: Mapping[str, str]) -> dict[str, str]:
     """The environment of git, and so of hooks, filters and all other programs that it starts.
 
     They belong to the repository, and a task may have changed what they call: of the node they get what `claude` gets,
     and no token. Nothing points git to another repository, and nothing lets it ask.
     """
     own = {name: os.environ[name] for name in _OWN if name in os.environ}
-    return {**passed_on(os.environ), **own, **_FIXED, **(more or {})}
+    return {**passed_on(os.environ), **own, **_FIXED, **more}
 
 
 def run(
@@ -104,16 +99,27 @@ def run(
     stdin: str = "",
     env: Mapping[str, str] | None = None,
     timeout: float = USUAL,
+    git_dir: Path | None = None,
+    hooks: bool = False,
 ) -> Answer:
     """Run git in a directory. Raises GitError when there is no git or it takes longer than `timeout` seconds.
+
+    A repository without a `.git` is used only when it is named by `git_dir`. With `hooks` those of the repository run,
+    and may connect to other machines.
 
     git leads a session of its own, without a terminal, so that no hook or signing program can ask there, and all
     that it started ends with it when the time is over.
     """
-    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-    command = ["git", "-C", os.fspath(directory), *settings, *arguments]
+    named = [f"--git-dir={git_dir}"] if git_dir else []
+    command = ["git", "-C", os.fspath(directory), *named, *options(hooks=hooks), *arguments]
     try:
-        return _run(command, stdin, env, timeout, f"`git {arguments[0]}` in {shown(directory)}")
+        return _run(
+            command,
+            stdin,
+            {**({} if hooks else OFFLINE), **(env or {})},
+            timeout,
+            f"`git {arguments[0]}` in {shown(directory)}",
+        )
     except OSError as error:
         raise GitError(f"git cannot be run on node {node_name()}: {error.strerror or error}") from None
 
@@ -126,7 +132,7 @@ def version() -> str:
     return said.line
 
 
-def _run(command: list[str], stdin: str, env: Mapping[str, str] | None, timeout: float, what: str) -> Answer:
+def _run(command: list[str], stdin: str, env: Mapping[str, str], timeout: float, what: str) -> Answer:
     # Files and not pipes: what a hook leaves in the background may keep a pipe open for ever.
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
         given.write(os.fsencode(stdin))

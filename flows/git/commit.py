@@ -174,7 +174,7 @@ def _commit(
                     *("-c", "user.useConfigOnly=true", "commit", "--quiet", "--cleanup=whitespace"),
                     *(("--author", author) if author else ()),
                     *("--no-edit", "--file", message.name),
-                    index=index, env=identity, timeout=timeout,
+                    index=index, env=identity, timeout=timeout, hooks=True,
                 )  # fmt: skip
             except GitTimeoutError as error:
                 raise GitError(

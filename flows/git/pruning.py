@@ -109,14 +109,16 @@ def _inside_of(repository: Repository, tree: Repository) -> str:
         place, main = tree.top / path, repository.common_dir / "modules" / name
         if (place / ".git").exists():
             tips = run(place, "rev-parse", "HEAD", "--branches", "--tags").out.split()
-            if any(not _has(place, tip, "--remotes") and not _has(main, tip, "--all", "HEAD") for tip in tips):
+            if any(
+                not _has(place, None, tip, "--remotes") and not _has(main, main, tip, "--all", "HEAD") for tip in tips
+            ):
                 return f"submodule {shown(path)} has commits that are nowhere else"
     return ""
 
 
-def _has(place: Path, commit: str, *tips: str) -> bool:
+def _has(place: Path, git_dir: Path | None, commit: str, *tips: str) -> bool:
     """Whether the commit is below one of the tips in the repository at a place."""
-    said = run(place, "rev-list", "--max-count=1", commit, "--not", *tips)
+    said = run(place, "rev-list", "--max-count=1", commit, "--not", *tips, git_dir=git_dir)
     return said.ok and not said.out
 
 
@@ -156,7 +158,7 @@ def _tree(repository: Repository, known: Registered, look_for_runs: bool = True)
 
 
 def _main_branch(repository: Repository) -> str:
-    return run(repository.common_dir, "symbolic-ref", "--quiet", "--short", "HEAD").line
+    return repository.shared("symbolic-ref", "--quiet", "--short", "HEAD").line
 
 
 def _refs_of(repository: Repository, base: str) -> list[str]:

@@ -1,5 +1,6 @@
 """A git repository on this node: where its parts are, and git run in it with clear errors."""
 
+import os
 import re
 import shlex
 import time
@@ -32,6 +33,9 @@ GITLINK = "160000"
 Difference = dict[str, tuple[TreeEntry | None, TreeEntry | None]]
 """For each path that differs between two trees what is there before and after."""
 
+DIFF = ("diff-tree", "-r", "-z", "--no-ext-diff", "--no-textconv")
+"""The command that compares two trees."""
+
 _OPERATIONS = {
     "rebase-merge": "rebase",
     "rebase-apply/applying": "am",
@@ -49,6 +53,7 @@ class Options(TypedDict, total=False):
     stdin: str
     env: Mapping[str, str] | None
     timeout: float
+    hooks: bool
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,11 @@ class Repository:
         kind, places = ("--is-inside-work-tree", "--is-bare-repository"), ("--absolute-git-dir", "--git-common-dir")
         in_it = ("--show-toplevel", "--show-prefix")
         try:
+            if found := _without_git(directory):
+                return cls._bare(directory, found, bare, where)
             inside = run(directory, "rev-parse", *kind, *places, *in_it, timeout=60)
-            if inside.ok and len(found := inside.out.splitlines()) == 6:
-                return cls._found(directory, *found[2:])
+            if inside.ok and len(parts := inside.out.splitlines()) == 6:
+                return cls._found(directory, *parts[2:])
             inside = run(directory, "rev-parse", *kind, timeout=60)  # not in a working tree, or an odd path
         except GitTimeoutError:
             raise GitError(f"{where}: git did not answer within a minute") from None
@@ -87,13 +94,31 @@ class Repository:
                     f"{where} cannot be used: its repository says that it is bare. "
                     f"If it is not, say so with `git -C {shlex.quote(str(directory))} config core.bare false`"
                 )
-            if is_bare:
-                raise GitError(
-                    f"{where} cannot be used: it is a bare repository, which has no files. "
-                    "Set working_directory.worktree.enabled, or name a checkout of it"
-                )
-            raise _refusal(where, "")
+            raise _has_no_files(where) if is_bare else _refusal(where, "")
         return cls._found(directory, *(run(directory, "rev-parse", w).line for w in (*places, *(in_it * in_tree))))
+
+    @classmethod
+    def _bare(cls, directory: Path, git_dir: Path, bare: bool, where: str) -> "Repository":
+        """The repository that a folder is, which has no .git. GitError when it is none that somebody meant.
+
+        In a working tree anybody can commit such a folder, with a configuration that runs programs.
+        """
+        asked = ("-c", "safe.bareRepository=all", "rev-parse", "--is-inside-work-tree", "--is-bare-repository")
+        said = run(git_dir, *asked, timeout=60)
+        if not said.ok or said.out.split() != ["false", "true"]:
+            raise _refusal(where, said.err)
+        if not bare:
+            raise _has_no_files(where)
+        above = git_dir.parent
+        while other := _without_git(above):
+            above = other.parent
+        around = run(above, "rev-parse", "--show-toplevel", timeout=60)
+        if around.ok:
+            raise GitError(
+                f"{where} cannot be used: {shown(git_dir)} is a bare repository among the files of "
+                f"{shown(around.line)}, whose configuration may be anybody's. Move it out of there, or name another"
+            )
+        return cls(directory, git_dir, git_dir, None, "")
 
     @classmethod
     def _found(cls, directory: Path, git_dir: str, common: str, top: str = "", prefix: str = "") -> "Repository":
@@ -119,7 +144,7 @@ class Repository:
         """The top of the main checkout; of a bare repository its folder, or the one around a hidden folder."""
         if self.top and self.git_dir == self.common_dir:
             return self.top
-        configured = run(self.common_dir, "config", "--get", "core.worktree")
+        configured = self.shared("config", "--get", "core.worktree")
         if configured.ok:
             return (self.common_dir / configured.line).resolve()
         return self.common_dir.parent if self.common_dir.name.startswith(".") else self.common_dir
@@ -127,14 +152,17 @@ class Repository:
     @cached_property
     def config_is_bare(self) -> bool:
         """Whether the repository is bare, whatever working trees are linked to it."""
-        return run(self.common_dir, "config", "--type=bool", "--get", "core.bare").line == "true"
+        return self.shared("config", "--type=bool", "--get", "core.bare").line == "true"
+
+    def shared(self, *arguments: str) -> Answer:
+        """What git says of the repository as such, whatever working tree this one is."""
+        return run(self.common_dir, *arguments, git_dir=self.common_dir)
 
     def ask(self, *arguments: str, index: Path | None = None, **options: Unpack[Options]) -> Answer:
         """Run git, whatever comes of it; with `index` instead of the index of this working tree."""
         if index:
             options["env"] = {**(options.get("env") or {}), "GIT_INDEX_FILE": str(index)}
-            arguments = ("-c", "core.fsmonitor=false", *arguments)
-        return run(self.place, *arguments, **options)
+        return run(self.place, *arguments, git_dir=None if self.top else self.common_dir, **options)
 
     def git(self, *arguments: str, index: Path | None = None, **options: Unpack[Options]) -> Answer:
         """Run git, which must succeed; GitError with git's reason, or with what to do about a lock, when it fails."""
@@ -184,7 +212,7 @@ class Repository:
         """What differs between two trees or commits, by path."""
         if before == after:
             return {}
-        fields = self.git("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", before, after).fields
+        fields = self.git(*DIFF, "--raw", "--no-abbrev", "--no-renames", before, after).fields
         found: Difference = {}
         for meta, path in zip(fields[::2], fields[1::2], strict=True):
             old_mode, new_mode, old, new, _ = meta.removeprefix(":").split(" ")
@@ -193,6 +221,32 @@ class Repository:
                 (None if new_mode == "000000" else (new_mode, new)),
             )
         return found
+
+
+def _without_git(directory: Path) -> Path | None:
+    """The folder, this one or one above, that git takes for a repository although it is no `.git`; None without one.
+
+    git looks in each folder for `.git` first, and then whether it has what a bare repository has.
+    """
+    place = directory.resolve()
+    for folder in (place, *place.parents):
+        if (folder / ".git").is_file() or _is_git_dir(folder / ".git"):
+            return None
+        if _is_git_dir(folder):
+            return folder
+    return None
+
+
+def _is_git_dir(folder: Path) -> bool:
+    has_all = (folder / "objects").is_dir() and (folder / "refs").is_dir()
+    return os.path.lexists(folder / "HEAD") and (has_all or (folder / "commondir").is_file())
+
+
+def _has_no_files(where: str) -> GitError:
+    return GitError(
+        f"{where} cannot be used: it is a bare repository, which has no files. "
+        "Set working_directory.worktree.enabled, or name a checkout of it"
+    )
 
 
 def _refusal(where: str, stderr: str) -> GitError:

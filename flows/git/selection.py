@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ccs.flows.git import submodules
-from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
+from ccs.flows.git.repository import DIFF, GITLINK, Repository, TreeEntry
 from ccs.flows.git.snapshot import Snapshot
 
 
@@ -45,7 +45,7 @@ def _renamed_from(repository: Repository, snapshot: Snapshot, now: Snapshot, gon
     """New names of files that were uncommitted before: their content is not the task's."""
     if not gone:
         return set()
-    fields = repository.git("diff-tree", "-r", "-z", "-M", "--name-status", snapshot.files, now.files).fields
+    fields = repository.git(*DIFF, "-M", "--name-status", snapshot.files, now.files).fields
     renamed, position = set(), 0
     while position < len(fields):
         if fields[position].startswith("R"):

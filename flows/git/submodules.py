@@ -29,16 +29,21 @@ def named(tree: Repository) -> list[tuple[str, str]]:
     pairs = [record.partition("\n")[::2] for record in said.fields]
     names = [(key.removeprefix("submodule.").removesuffix(".path"), path) for key, path in pairs]
     links = {line.partition("\t")[2] for line in tree.git("ls-files", "-s", "-z").fields if line.startswith(GITLINK)}
-    return [(name, path) for name, path in names if path in links]
+    return [(name, path) for name, path in names if path in links and _is_sound(name)]
+
+
+def _is_sound(name: str) -> bool:
+    """Whether a name, which anybody may have committed, leads to no other folder and sets no other key."""
+    return "=" not in name and not name.startswith("/") and ".." not in name.split("/")
 
 
 def _cloned(tree: Repository, name: str, path: str, local: Path) -> bool:
     """Whether the submodule could be cloned from the main checkout's copy; its remote stays the real one."""
-    remote = run(local, "config", "--get", "remote.origin.url").line
+    remote = run(local, "config", "--get", "remote.origin.url", git_dir=local).line
     said = tree.ask(
-        *("-c", f"submodule.{name}.url={local}", "-c", "protocol.file.allow=always"),
-        *("-c", f"submodule.{name}.active=true"),
-        *("submodule", "--quiet", "update", "--init", "--", path),
+        *("-c", f"submodule.{name}.url={local}", "-c", f"submodule.{name}.active=true"),
+        *("submodule", "--quiet", "update", "--init", "--checkout", "--", path),  # whatever its `update` says
+        env={"GIT_ALLOW_PROTOCOL": "file"},
         timeout=LONG,
     )
     if not said.ok:

@@ -171,7 +171,7 @@ def _create(
         )
     exists = repository.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{name}").ok
     begin = [str(top), name] if exists else ["--no-track", "-b", name, str(top), base_ref]
-    said = repository.ask("worktree", "add", *(["--force"] if forced else []), *begin, timeout=LONG)
+    said = repository.ask("worktree", "add", *(["--force"] if forced else []), *begin, timeout=LONG, hooks=True)
     if not said.ok:
         made = next((tree for tree in registered(repository) if tree.is_at(top)), None)
         if made is None or made.is_unfinished or not top.is_dir() or not _is_linked(repository, top):
