@@ -1,4 +1,4 @@
-"""Sums of a budget: amounts that are held, settled and forfeited, days and months that end, and what is kept of them."""
+"""Sums of a budget: amounts held, settled and forfeited, days and months that end, and what is kept of them."""
 
 import json
 from dataclasses import dataclass
@@ -106,10 +106,14 @@ def test_sums_are_kept_and_read_again() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, "text", [], {}, {"date": "2026-11-30"}, {"date": "soon", "spent": {"day": 1, "month": 1}, "held": {}},
-     {"date": "2026-11-30", "spent": {"day": 1}, "held": {}}, {"date": "2026-11-30", "spent": {"day": 1, "month": 1}, "held": [1]}],
+    [
+        *(None, "text", [], {}, {"date": "2026-11-30"}),
+        {"date": "soon", "spent": {"day": 1, "month": 1}, "held": {}},
+        {"date": "2026-11-30", "spent": {"day": 1}, "held": {}},
+        {"date": "2026-11-30", "spent": {"day": 1, "month": 1}, "held": [1]},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_somebody_else_wrote_is_no_sums(value: Any) -> None:
     with pytest.raises(ValueError):
         Sums.load(value)
