@@ -14,6 +14,7 @@ from ccs.cli.terminal import output
 
 if TYPE_CHECKING:
     from ccs.cli.client.api import Api
+    from ccs.cli.client.rehearsal import KeptRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +68,7 @@ class Session:
         return cls._api
 
     @classmethod
-    def rehearsed(cls) -> list[dict[str, Any]] | None:
+    def rehearsed(cls) -> "list[KeptRequest] | None":
         """With --dry-run, the requests that were not sent; None without it, and when there are none."""
         return cls._api.rehearsal.requests if cls._api and cls._api.rehearsal else None
 

@@ -3,14 +3,33 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import count, takewhile
-from typing import Any
+from typing import TypeVar, cast
 from urllib.parse import quote
 
+from ccs.cli.client.records import (
+    Artifact,
+    Automation,
+    BlockDocument,
+    BlockSchema,
+    Deployment,
+    DeploymentSchedule,
+    FlowRun,
+    Json,
+    LogLine,
+    NewDeployment,
+    NewSchedule,
+    Parameters,
+    ProfileData,
+    State,
+    Worker,
+    WorkPool,
+    WorkQueue,
+)
 from ccs.cli.client.transport import Transport
 from ccs.flows.record.row import TaskRow, read_table
 from ccs.flows.server.variables import Variables
 
-Json = dict[str, Any]
+R = TypeVar("R")
 
 FLOW = "job"
 PROFILE_TYPE = "ccs-profile"
@@ -26,23 +45,27 @@ class Api(Transport):
 
     # jobs
 
-    def jobs(self, limit: int = PAGE, name: str | None = None) -> tuple[list[Json], int]:
+    def jobs(self, limit: int = PAGE, name: str | None = None) -> tuple[list[Deployment], int]:
         """Deployments of the job flow by name, and how many there are in all."""
         body: Json = {"flows": {"name": {"any_": [FLOW]}}, "sort": "NAME_ASC"}
         if name is not None:
             body["deployments"] = {"name": {"any_": [name]}}
-        return self._paged("/deployments/paginate", body, limit)
+        return self._paged("/deployments/paginate", body, limit, Deployment)
 
-    def job(self, identity: str) -> Json:
+    def job(self, identity: str) -> Deployment:
         """The deployment with this id."""
-        return dict(self.get(f"/deployments/{identity}"))
+        return _record(Deployment, self.get(f"/deployments/{identity}"))
 
-    def create_job(self, body: Json) -> Json:
+    def find_job(self, identity: str) -> Deployment | None:
+        """The deployment with this id; None when there is none."""
+        return _found(Deployment, self.find(f"/deployments/{identity}"))
+
+    def create_job(self, body: NewDeployment) -> Deployment:
         """Create (or replace: Prefect does not refuse a second of the name) the deployment of a job."""
         flow = self.post("/flows/", {"name": FLOW}, safe=True)
-        return dict(self.post("/deployments/", {**body, "flow_id": flow["id"]}, safe=True))
+        return _record(Deployment, self.post("/deployments/", {**body, "flow_id": flow["id"]}, safe=True))
 
-    def update_job(self, deployment: Json, changes: Json) -> None:
+    def update_job(self, deployment: Deployment, changes: Json) -> None:
         """Change a deployment and schedule its next runs again at once.
 
         A change deletes the runs that Prefect has scheduled; a tick within the seconds until they are made
@@ -50,7 +73,7 @@ class Api(Transport):
         """
         start = self.server_time - timedelta(seconds=1)
         self.patch(f"/deployments/{deployment['id']}", changes)
-        if deployment.get("schedules"):
+        if deployment["schedules"]:
             self.schedule_job(deployment["id"], start.isoformat(), (start + timedelta(minutes=2)).isoformat())
 
     def schedule_job(self, identity: str, start: str, end: str) -> None:
@@ -58,7 +81,7 @@ class Api(Transport):
         window = {"start_time": start, "end_time": end, "min_runs": 3}
         self.post(f"/deployments/{identity}/schedule", window, safe=True)
 
-    def replace_schedules(self, identity: str, old: Iterable[Json], new: Sequence[Json]) -> None:
+    def replace_schedules(self, identity: str, old: Iterable[DeploymentSchedule], new: Sequence[NewSchedule]) -> None:
         """Put schedules in place of others."""
         for schedule in old:
             self.delete(f"/deployments/{identity}/schedules/{schedule['id']}")
@@ -69,36 +92,41 @@ class Api(Transport):
         """Delete a deployment with its schedules; False when it was gone already."""
         return self.delete(f"/deployments/{identity}")
 
-    def start_run(self, identity: str, key: str, parameters: Json) -> Json:
+    def start_run(self, identity: str, key: str, parameters: Parameters) -> FlowRun:
         """Create a run of a job; a second call with the same key gives the same run."""
         body = {
             "idempotency_key": key,
             "parameters": parameters,
             "state": {"type": "SCHEDULED", "message": "Started with ccs"},
         }
-        return dict(self.post(f"/deployments/{identity}/create_flow_run", body, safe=True))
+        return _record(FlowRun, self.post(f"/deployments/{identity}/create_flow_run", body, safe=True))
 
     # runs
 
-    def runs(self, where: Json, limit: int = PAGE) -> tuple[list[Json], int]:
+    def runs(self, where: Json, limit: int = PAGE) -> tuple[list[FlowRun], int]:
         """Flow runs of jobs that a Prefect filter holds for, latest first, and how many there are in all."""
         body = {"flows": {"name": {"any_": [FLOW]}}, "sort": "EXPECTED_START_TIME_DESC", "flow_runs": where}
-        return self._paged("/flow_runs/paginate", body, limit)
+        return self._paged("/flow_runs/paginate", body, limit, FlowRun)
 
-    def run(self, identity: str) -> Json:
+    def run(self, identity: str) -> FlowRun:
         """The flow run with this id."""
-        return dict(self.get(f"/flow_runs/{identity}"))
+        return _record(FlowRun, self.get(f"/flow_runs/{identity}"))
 
-    def states(self, run: str) -> list[Json]:
+    def find_run(self, identity: str) -> FlowRun | None:
+        """The flow run with this id; None when there is none."""
+        return _found(FlowRun, self.find(f"/flow_runs/{identity}"))
+
+    def states(self, run: str) -> list[State]:
         """The states a run has been in, the first one first."""
-        return sorted(self.get("/flow_run_states/", flow_run_id=run), key=lambda state: str(state["timestamp"]))
+        found = _records(State, self.get("/flow_run_states/", flow_run_id=run))
+        return sorted(found, key=lambda state: state["timestamp"])
 
-    def set_state(self, run: str, kind: str, name: str, message: str, due: datetime | None = None) -> Json:
-        """Ask for a state of a run, a scheduled one with when it is due; the answer says whether it was accepted."""
+    def set_state(self, run: str, kind: str, name: str, message: str, due: datetime | None = None) -> None:
+        """Ask for a state of a run, a scheduled one with when it is due."""
         state: Json = {"type": kind, "name": name, "message": message}
         if due:
             state["state_details"] = {"scheduled_time": due.isoformat()}
-        return dict(self.post(f"/flow_runs/{run}/set_state", {"state": state}, safe=True))
+        self.post(f"/flow_runs/{run}/set_state", {"state": state}, safe=True)
 
     def delete_runs(self, runs: Sequence[str]) -> None:
         """Delete flow runs with their logs and artifacts."""
@@ -111,56 +139,60 @@ class Api(Transport):
         for start in range(0, len(runs), PAGE):
             asked = runs[start : start + PAGE]
             for artifact in self._tables(key={"like_": "ccs-%"}, flow_run_id={"any_": list(asked)}):
-                if rows := read_table(artifact.get("data"), artifact.get("description")):
+                if rows := read_table(artifact["data"], artifact["description"]):
                     found.setdefault(str(artifact["flow_run_id"]), rows)
                 if all(run in found for run in asked):
                     break
         return found
 
-    def tables(self, key: Json, since: datetime) -> Iterator[Json]:
+    def tables(self, key: Json, since: datetime) -> Iterator[Artifact]:
         """The table artifacts whose key a Prefect filter holds for and that changed since then, newest first."""
         return takewhile(lambda artifact: datetime.fromisoformat(artifact["updated"]) >= since, self._tables(key=key))
 
-    def _tables(self, **where: Json) -> Iterator[Json]:
+    def _tables(self, **where: Json) -> Iterator[Artifact]:
         for offset in count(0, PAGE):
             body = {"artifacts": {"type": {"any_": ["table"]}, **where}, "sort": "UPDATED_DESC"}
-            page = self.read("/artifacts/filter", {**body, "limit": PAGE, "offset": offset})
+            page = _records(Artifact, self.read("/artifacts/filter", {**body, "limit": PAGE, "offset": offset}))
             yield from page
             if len(page) < PAGE:
                 return
 
-    def logs(self, run: str, after: str | None, offset: int) -> list[Json]:
+    def logs(self, run: str, after: str | None, offset: int) -> list[LogLine]:
         """A page of a run's log, oldest first; with `after`, from that time on."""
         where: Json = {"flow_run_id": {"any_": [run]}}
         if after:
             where["timestamp"] = {"after_": after}
         body = {"logs": where, "sort": "TIMESTAMP_ASC", "limit": PAGE, "offset": offset}
-        return list(self.read("/logs/filter", body))
+        return _records(LogLine, self.read("/logs/filter", body))
 
-    def last_line(self, run: str) -> Json | None:
+    def last_line(self, run: str) -> LogLine | None:
         """The last line of a run's log."""
         where = {"flow_run_id": {"any_": [run]}}
-        found = self.read("/logs/filter", {"logs": where, "sort": "TIMESTAMP_DESC", "limit": 1})
-        return dict(found[0]) if found else None
+        return _first(LogLine, self.read("/logs/filter", {"logs": where, "sort": "TIMESTAMP_DESC", "limit": 1}))
 
     # profiles
 
-    def profiles(self) -> list[Json]:
+    def profiles(self) -> list[BlockDocument]:
         """All profiles, secrets masked."""
-        found: list[Json] = []
+        found: list[BlockDocument] = []
         while True:
             body = {"block_types": {"slug": {"any_": [PROFILE_TYPE]}}, "limit": PAGE, "offset": len(found)}
-            page = self.read("/block_documents/filter", body)
+            page = _records(BlockDocument, self.read("/block_documents/filter", body))
             found += page
             if len(page) < PAGE:
-                return sorted(found, key=lambda p: str(p["name"]))
+                return sorted(found, key=lambda p: p["name"])
 
-    def profile(self, name: str) -> Json | None:
+    def profile(self, name: str) -> BlockDocument | None:
         """The profile of this name, secrets masked; None when there is none."""
         path = f"/block_types/slug/{PROFILE_TYPE}/block_documents/name/{quote(name, safe='')}"
-        return self.find(path)
+        return _found(BlockDocument, self.find(path))
 
-    def create_profile(self, name: str, data: Json, schema: Json) -> Json:
+    def secrets(self, profile: BlockDocument) -> ProfileData:
+        """What a profile holds, secrets in the clear."""
+        whole = self.get(f"/block_documents/{profile['id']}", include_secrets=True)
+        return _record(BlockDocument, whole)["data"]
+
+    def create_profile(self, name: str, data: ProfileData, schema: BlockSchema) -> BlockDocument:
         """Create a profile of the block type that `schema` (from ensure_profile_type) belongs to."""
         body = {
             "name": name,
@@ -168,9 +200,9 @@ class Api(Transport):
             "block_schema_id": schema["id"],
             "block_type_id": schema["block_type_id"],
         }
-        return dict(self.post("/block_documents/", body))
+        return _record(BlockDocument, self.post("/block_documents/", body))
 
-    def update_profile(self, profile: Json, data: Json) -> None:
+    def update_profile(self, profile: BlockDocument, data: ProfileData) -> None:
         """Put other data into a profile; secrets that are still masked stay what they were."""
         body = {"data": data, "merge_existing_data": False, "block_schema_id": profile["block_schema_id"]}
         self.patch(f"/block_documents/{profile['id']}", body)
@@ -179,13 +211,12 @@ class Api(Transport):
         """Delete a profile; False when it was gone already."""
         return self.delete(f"/block_documents/{identity}")
 
-    def ensure_profile_type(self, definition: Json) -> Json:
+    def ensure_profile_type(self, definition: Json) -> BlockSchema:
         """The block schema of profiles; made, with its type, when the server lacks it."""
         kind = definition["block_type"]
         found = self.find(f"/block_types/slug/{kind['slug']}") or self.post("/block_types/", kind)
-        return dict(
-            self.post("/block_schemas/", {**definition["block_schema"], "block_type_id": found["id"]}, safe=True)
-        )
+        body = {**definition["block_schema"], "block_type_id": found["id"]}
+        return _record(BlockSchema, self.post("/block_schemas/", body, safe=True))
 
     def has_profile_type(self) -> bool:
         """Whether the server knows what a profile is."""
@@ -193,21 +224,21 @@ class Api(Transport):
 
     # pools and nodes
 
-    def pools(self) -> list[Json]:
+    def pools(self) -> list[WorkPool]:
         """All work pools."""
-        return list(self.read("/work_pools/filter", {"limit": PAGE}))
+        return _records(WorkPool, self.read("/work_pools/filter", {"limit": PAGE}))
 
-    def pool(self, name: str) -> Json | None:
+    def pool(self, name: str) -> WorkPool | None:
         """The work pool of this name; None when there is none."""
-        return self.find(f"/work_pools/{quote(name, safe='')}")
+        return _found(WorkPool, self.find(f"/work_pools/{quote(name, safe='')}"))
 
-    def queue(self, pool: str, name: str) -> Json | None:
+    def queue(self, pool: str, name: str) -> WorkQueue | None:
         """A queue of a work pool; None when there is none of the name."""
-        return self.find(f"/work_pools/{quote(pool, safe='')}/queues/{quote(name, safe='')}")
+        return _found(WorkQueue, self.find(f"/work_pools/{quote(pool, safe='')}/queues/{quote(name, safe='')}"))
 
-    def nodes(self, pool: str) -> list[Json]:
+    def nodes(self, pool: str) -> list[Worker]:
         """The workers of a pool, live ones and gone ones."""
-        return list(self.read(f"/work_pools/{quote(pool, safe='')}/workers/filter", {"limit": PAGE}))
+        return _records(Worker, self.read(f"/work_pools/{quote(pool, safe='')}/workers/filter", {"limit": PAGE}))
 
     def busy(self, pool: str) -> int:
         """How many runs, of whatever flow, take up the limit of a pool."""
@@ -226,10 +257,10 @@ class Api(Transport):
 
     # automations
 
-    def automation(self, name: str) -> Json | None:
+    def automation(self, name: str) -> Automation | None:
         """The automation of this name; None when there is none."""
-        found = self.read("/automations/filter", {"automations": {"name": {"any_": [name]}}, "limit": 1})
-        return dict(found[0]) if found else None
+        where = {"name": {"any_": [name]}}
+        return _first(Automation, self.read("/automations/filter", {"automations": where, "limit": 1}))
 
     def ensure_automation(self, definition: Json) -> None:
         """Have an automation of this name that does this; one that was switched off stays so."""
@@ -256,14 +287,38 @@ class Api(Transport):
         """The version of Prefect that the server runs."""
         return str(self.get("/admin/version"))
 
-    def _paged(self, path: str, body: Json, limit: int) -> tuple[list[Json], int]:
-        found: list[Json] = []
+    def _paged(self, path: str, body: Json, limit: int, kind: type[R]) -> tuple[list[R], int]:
+        found: list[R] = []
         while True:
             size = max(1, min(PAGE, limit))
             answer = self.read(path, {**body, "limit": size, "page": len(found) // size + 1})
-            found += answer["results"]
-            if len(found) >= min(limit, answer["count"]) or len(answer["results"]) < size:
-                return found[:limit], answer["count"]
+            page = _records(kind, answer["results"])
+            found += page
+            if len(found) >= min(limit, answer["count"]) or len(page) < size:
+                return found[:limit], int(answer["count"])
+
+
+# Where JSON becomes records: what it is, is taken on trust, but for being an object or a list.
+
+
+def _record(kind: type[R], answer: object) -> R:
+    if not isinstance(answer, dict):
+        raise TypeError(f"{kind.__name__} is no object")
+    return cast(R, answer)
+
+
+def _records(kind: type[R], answer: object) -> list[R]:
+    if not isinstance(answer, list):
+        raise TypeError(f"what should be a list of {kind.__name__} is none")
+    return answer
+
+
+def _found(kind: type[R], answer: object) -> R | None:
+    return None if answer is None else _record(kind, answer)
+
+
+def _first(kind: type[R], answer: object) -> R | None:
+    return next((_record(kind, each) for each in _records(kind, answer)), None)
 
 
 def _says(found: object, wanted: object) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ccs.cli.client import editing, lock
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
 from ccs.cli.client.profile_templates import creation
+from ccs.cli.client.records import Deployment, NewDeployment, NewSchedule, Spec
 from ccs.cli.errors import RequestError
 
 
@@ -13,8 +14,8 @@ from ccs.cli.errors import RequestError
 class Draft:
     """A job from a file: its spec, its schedules as Prefect takes them, and whether they are paused."""
 
-    spec: Json
-    schedules: list[Json] = field(default_factory=list)
+    spec: Spec
+    schedules: list[NewSchedule] = field(default_factory=list)
     paused: bool = False
 
     @property
@@ -35,7 +36,7 @@ class Draft:
 
 def require(api: Api, source: str, pool: str, profiles: Iterable[str]) -> None:
     """Raise RequestError, naming everything that the server lacks, before anything is written."""
-    known = {str(p["name"]) for p in api.profiles()}
+    known = {p["name"] for p in api.profiles()}
     missing = sorted(set(profiles) - known)
     said = [f"profile {name!r}" for name in missing]
     hints = [creation(name) for name in missing]
@@ -50,14 +51,14 @@ def require(api: Api, source: str, pool: str, profiles: Iterable[str]) -> None:
         )
 
 
-def store(api: Api, draft: Draft, pool: str, replace: bool = False, move: bool = False) -> Json:
+def store(api: Api, draft: Draft, pool: str, replace: bool = False, move: bool = False) -> Deployment:
     """Write a job with its schedules in one request; its deployment.
 
     A job of the same name is replaced, and keeps its id, its runs and (unless it is to `move`) its work pool; or else
     RequestError says that it is there.
     """
     job = editing.checked(draft.spec)
-    body = {**editing.deployment_of(job, pool, draft.schedules), "paused": draft.paused}
+    body: NewDeployment = {**editing.deployment_of(job, pool, draft.schedules), "paused": draft.paused}
     with editing.name_held(api, job.name):
         there, _ = api.jobs(1, name=job.name)
         if not there:
@@ -67,7 +68,8 @@ def store(api: Api, draft: Draft, pool: str, replace: bool = False, move: bool =
                 f"there is a job {job.name!r} already; nothing was written",
                 "replace it with --force, or give the new one another name with --name",
             )
-        with lock.held(api, str(there[0]["id"]), f"job {job.name!r}") as held:
+        with lock.held(api, there[0]["id"], f"job {job.name!r}") as held:
             held.check()
-            own = {} if move else {"work_pool_name": there[0].get("work_pool_name") or pool}
-            return api.create_job({**body, **own})
+            if not move:
+                body["work_pool_name"] = there[0]["work_pool_name"] or pool
+            return api.create_job(body)

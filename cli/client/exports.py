@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 from uuid import uuid4
 
 from ccs.cli.client import editing
-from ccs.cli.client.api import Json
 from ccs.cli.client.drafts import Draft
 from ccs.cli.client.lookup import tasks_of
+from ccs.cli.client.records import Deployment, DeploymentSchedule, Json, NewSchedule, Parameters, Spec
 from ccs.cli.errors import RequestError
 from ccs.flows.node.files import expanded, write_whole
 from ccs.flows.schedules import cron, schedule
@@ -20,12 +20,22 @@ VERSION = 1
 MAX_FILE = 20_000_000
 """Bytes of a file that are read at most; a spec is far smaller."""
 
-_KEYS = ("format", "version", "exported_at", "job", "schedules", "paused")
-_SCHEDULE_KEYS = ("cron", "day_or", "interval", "anchor_date", "rrule", "timezone")
+_SCHEDULE_KEYS = schedule.Schedule.__annotations__.keys()
 _UNWRITTEN = "nothing was written"
 
 
-def exported(deployment: Json) -> Json:
+class Export(TypedDict):
+    """A job in a file."""
+
+    format: str
+    version: int
+    exported_at: str
+    job: Spec
+    schedules: list[NewSchedule]
+    paused: bool
+
+
+def exported(deployment: Deployment) -> Export:
     """The export of a job: its spec, its schedules, and whether they are paused."""
     from datetime import UTC, datetime
 
@@ -36,17 +46,17 @@ def exported(deployment: Json) -> Json:
         "version": VERSION,
         "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "job": spec,
-        "schedules": [_portable(s, names) for s in deployment.get("schedules") or []],
-        "paused": bool(deployment.get("paused")),
+        "schedules": [_portable(s, names) for s in deployment["schedules"]],
+        "paused": deployment["paused"],
     }
 
 
-def text(export: Json) -> str:
+def text(export: Export) -> str:
     """The export as it is written."""
     return json.dumps(export, indent=2, ensure_ascii=False)
 
 
-def save(export: Json, target: str) -> Path:
+def save(export: Export, target: str) -> Path:
     """Write an export into a file, whole or not at all; its path. A device or a pipe takes it as it is."""
     path, content = expanded(target).absolute(), text(export) + "\n"
     try:
@@ -97,7 +107,7 @@ def draft_of(data: Json, source: str, names: Mapping[str, str]) -> Draft:
             f"{source} has version {data.get('version')!r} of the format; this ccs reads {VERSION}",
             "export it again, or import it with the ccs that wrote it",
         )
-    if unknown := sorted(set(data) - set(_KEYS)):
+    if unknown := sorted(set(data) - set(Export.__annotations__)):
         raise RequestError(f"{source}: unknown field {unknown[0]!r}", _UNWRITTEN)
     spec, schedules, paused = data.get("job"), data.get("schedules", []), data.get("paused", False)
     if not isinstance(spec, dict) or not isinstance(schedules, list) or not isinstance(paused, bool):
@@ -112,18 +122,18 @@ def draft_of(data: Json, source: str, names: Mapping[str, str]) -> Draft:
     return Draft(found, [_planned(s, named, source) for s in schedules], paused)
 
 
-def _portable(stored: Json, names: Mapping[str, str]) -> Json:
-    parameters = dict(stored.get("parameters") or {})
-    if parameters.get("only"):
-        parameters["only"] = [names.get(str(task), str(task)) for task in parameters["only"]]
+def _portable(stored: DeploymentSchedule, names: Mapping[str, str]) -> NewSchedule:
+    parameters: Parameters = {**stored["parameters"]}
+    if only := parameters.get("only"):
+        parameters["only"] = [names.get(task, task) for task in only]
     kinds = {k: v for k, v in stored["schedule"].items() if k in _SCHEDULE_KEYS and v is not None}
-    return {"schedule": kinds, "active": stored.get("active", True), "parameters": parameters}
+    return {"schedule": cast(schedule.Schedule, kinds), "active": stored["active"], "parameters": parameters}
 
 
-def _planned(exported: Any, named: Mapping[str, str], source: str) -> Json:
+def _planned(exported: Any, named: Mapping[str, str], source: str) -> NewSchedule:
     """A schedule of an export, checked; RequestError when it is none."""
     try:
-        if set(exported) - {"schedule", "active", "parameters"} or set(exported["schedule"]) - set(_SCHEDULE_KEYS):
+        if set(exported) - {"schedule", "active", "parameters"} or set(exported["schedule"]) - _SCHEDULE_KEYS:
             raise ValueError("a schedule has a field that ccs does not know")
         kinds, parameters = dict(exported["schedule"]), dict(exported.get("parameters") or {})
         if len(kinds.keys() & {"cron", "interval", "rrule"}) != 1:
@@ -135,7 +145,11 @@ def _planned(exported: Any, named: Mapping[str, str], source: str) -> Json:
         schedule.check_zone(kinds.get("timezone") or "UTC")
         if "only" in parameters:
             parameters["only"] = [named[task] for task in parameters["only"]]
-        return {"schedule": kinds, "active": bool(exported.get("active", True)), "parameters": parameters}
+        return {
+            "schedule": cast(schedule.Schedule, kinds),
+            "active": bool(exported.get("active", True)),
+            "parameters": cast(Parameters, parameters),
+        }
     except schedule.ZoneError as error:
         raise RequestError(f"{source}: not a schedule: {error}", error.hint) from error
     except KeyError as error:

@@ -2,38 +2,42 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn, TypeVar
 
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import BlockDocument, Deployment, FlowRun, Named, Spec
 from ccs.cli.errors import NotFoundError, RequestError
 
 ALL = 10_000
 """More of a kind than this are not searched for the beginning of an id."""
 
+N = TypeVar("N", bound=Named)
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ID_START = re.compile(r"[0-9a-f][0-9a-f-]{3,35}")
 
 
-def job(api: Api, name: str) -> Json:
+def job(api: Api, name: str) -> Deployment:
     """The deployment of the job with this name or id; RequestError when there is none, or more than one."""
     asked = name.removeprefix("job/")
-    if _UUID.fullmatch(asked.lower()) and (found := api.find(f"/deployments/{asked.lower()}")):
+    if _UUID.fullmatch(asked.lower()) and (found := api.find_job(asked.lower())):
         return found
     rows, _ = api.jobs(1, name=asked)
     if rows:
         return rows[0]
     every, _ = api.jobs(ALL)
     return _by_start("job", asked, every) or _absent(
-        "job", asked, (str(j["name"]) for j in every), "list them with: ccs jobs list"
+        "job", asked, (j["name"] for j in every), "list them with: ccs jobs list"
     )
 
 
-def job_of(api: Api, run: Json) -> Json | None:
+def job_of(api: Api, run: FlowRun) -> Deployment | None:
     """The deployment of a run; None when it is gone, as that of a one-off run is."""
-    identity = run.get("deployment_id")
-    return api.find(f"/deployments/{identity}") if identity else None
+    identity = run["deployment_id"]
+    return api.find_job(identity) if identity else None
 
 
-def task(api: Api, name: str, job_name: str | None = None) -> tuple[Json, Json]:
+def task(api: Api, name: str, job_name: str | None = None) -> tuple[Deployment, Spec]:
     """The deployment and the task that JOB/TASK, a task's name, its id or the beginning of its id stand for."""
     asked = name
     if job_name is None and "/" in name:
@@ -45,13 +49,13 @@ def task(api: Api, name: str, job_name: str | None = None) -> tuple[Json, Json]:
     return _pick(asked, pairs, [str(t["name"]) for _, t in pairs], asked)
 
 
-def task_in(deployment: Json, tasks: list[Json], asked: str) -> Json:
+def task_in(deployment: Deployment, tasks: list[Spec], asked: str) -> Spec:
     """The task of one job with this name, id or beginning of an id."""
     named = [f"{deployment['name']}/{t['name']}" for t in tasks]
     return _pick(asked, [(deployment, t) for t in tasks], named, f"{deployment['name']}/{asked}")[1]
 
 
-def _pick(asked: str, pairs: list[tuple[Json, Json]], known: list[str], shown: str) -> tuple[Json, Json]:
+def _pick(asked: str, pairs: list[tuple[Deployment, Spec]], known: list[str], shown: str) -> tuple[Deployment, Spec]:
     for matches in (_has("id", asked), _has("name", asked), lambda t: _starts(str(t.get("id", "")), asked)):
         hits = [pair for pair in pairs if matches(pair[1])]
         if len(hits) == 1:
@@ -61,72 +65,76 @@ def _pick(asked: str, pairs: list[tuple[Json, Json]], known: list[str], shown: s
     raise NotFoundError("task", shown, known, "list them with: ccs tasks list")
 
 
-def _has(key: str, value: str) -> Callable[[Json], bool]:
+def _has(key: str, value: str) -> Callable[[Spec], bool]:
     return lambda task: task.get(key) == value
 
 
-def run(api: Api, name: str) -> Json:
+def run(api: Api, name: str) -> FlowRun:
     """The flow run with this name, id or beginning of an id."""
-    if _UUID.fullmatch(name.lower()) and (found := api.find(f"/flow_runs/{name.lower()}")):
+    if _UUID.fullmatch(name.lower()) and (found := api.find_run(name.lower())):
         return found
     rows, _ = api.runs({"name": {"any_": [name]}}, 20)
     if len(rows) == 1:
         return rows[0]
     if rows:
-        raise _ambiguous("run", name, [str(r["id"]) for r in rows])
+        raise _ambiguous("run", name, [r["id"] for r in rows])
     latest, _ = api.runs({}, 1000)
-    known, hint = (str(r["name"]) for r in latest), "list them with: ccs runs list"
+    known, hint = (r["name"] for r in latest), "list them with: ccs runs list"
     return _by_start("run", name, latest) or _absent("run", name, known, hint)
 
 
-def profile(api: Api, name: str, hint: str = "list them with: ccs profiles list") -> Json:
+def profile(api: Api, name: str, hint: str = "list them with: ccs profiles list") -> BlockDocument:
     """The profile with this name, id or beginning of an id; NotFoundError with the hint when there is none."""
     found = api.profile(name)
     if found:
         return found
     every = api.profiles()
-    return _by_start("profile", name, every) or _absent("profile", name, (str(p["name"]) for p in every), hint)
+    return _by_start("profile", name, every) or _absent("profile", name, (p["name"] for p in every), hint)
 
 
-def spec_of(thing: Json) -> Json:
+def spec_of(thing: Deployment | FlowRun) -> Spec:
     """The job's spec in the parameters of a deployment or run; empty where there is none."""
-    spec = (thing.get("parameters") or {}).get("job")
+    spec = thing["parameters"].get("job")
     return spec if isinstance(spec, dict) else {}
 
 
-def profiles_of(thing: Json) -> set[str]:
+def profiles_of(thing: Deployment | FlowRun) -> set[str]:
     """The names of the profiles that a job, or the job of a run, names for itself or a task."""
     return {str(p["profile"]) for p in (spec_of(thing), *tasks_of(thing)) if p.get("profile")}
 
 
-def tasks_of(deployment: Json) -> list[Json]:
-    """The tasks in a job's spec; empty for a deployment that has none."""
-    tasks = spec_of(deployment).get("tasks")
-    return [_with_id(deployment, t) for t in tasks if isinstance(t, dict)] if isinstance(tasks, list) else []
+def tasks_of(thing: Deployment | FlowRun) -> list[Spec]:
+    """The tasks of a job, or of the job of a run; none where there is no spec."""
+    return tasks_in(spec_of(thing))
 
 
-def _with_id(deployment: Json, task: Json) -> Json:
+def tasks_in(spec: Spec) -> list[Spec]:
+    """The tasks in a job's spec, each with its id."""
+    tasks = spec.get("tasks")
+    return [_with_id(spec, t) for t in tasks if isinstance(t, dict)] if isinstance(tasks, list) else []
+
+
+def _with_id(spec: Spec, task: Spec) -> Spec:
     """The task with the id that follows from its names when the spec, written by hand, gives none."""
     if task.get("id"):
         return task
     from uuid import NAMESPACE_URL, uuid5
 
-    job_name = deployment["parameters"]["job"].get("name")
-    return {**task, "id": str(uuid5(NAMESPACE_URL, f"ccs:{job_name}/{task.get('name')}"))}
+    return {**task, "id": str(uuid5(NAMESPACE_URL, f"ccs:{spec.get('name')}/{task.get('name')}"))}
 
 
 def _starts(identity: str, asked: str) -> bool:
     return bool(_ID_START.fullmatch(asked.lower())) and identity.startswith(asked.lower())
 
 
-def _by_start(what: str, asked: str, rows: Sequence[Json]) -> Json | None:
-    hits = [row for row in rows if _starts(str(row["id"]), asked)]
+def _by_start(what: str, asked: str, rows: Sequence[N]) -> N | None:
+    hits = [row for row in rows if _starts(row["id"], asked)]
     if len(hits) > 1:
         raise _ambiguous(what, asked, [f"{h['id']} ({h['name']})" for h in hits])
     return hits[0] if hits else None
 
 
-def _absent(what: str, asked: str, known: Iterable[str], hint: str) -> Json:
+def _absent(what: str, asked: str, known: Iterable[str], hint: str) -> NoReturn:
     raise NotFoundError(what, asked, known, hint)
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from ccs.cli.client import editing, lock
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import Deployment, Spec
 
 
-def move(api: Api, source: Json, target: Json, take: Callable[[Json], Json]) -> None:
+def move(api: Api, source: Deployment, target: Deployment, take: Callable[[Spec], Spec]) -> None:
     """Put the task that `take` takes out of the spec of one job at the end of another.
 
     Both specs are checked before anything is written, and the task is in its new job before it leaves the old one.
@@ -15,11 +16,11 @@ def move(api: Api, source: Json, target: Json, take: Callable[[Json], Json]) -> 
     """
     with ExitStack() as locks:  # always in the same order, so that two moves never wait for each other
         held = [
-            locks.enter_context(lock.held(api, str(job["id"]), f"job {job['name']!r}"))
-            for job in sorted((source, target), key=lambda job: str(job["id"]))
+            locks.enter_context(lock.held(api, job["id"], f"job {job['name']!r}"))
+            for job in sorted((source, target), key=lambda job: job["id"])
         ]
         old, new = api.job(source["id"]), api.job(target["id"])
-        taken: list[Json] = []
+        taken: list[Spec] = []
         without = editing.changed(old, lambda spec: taken.append(take(spec)))
         with_it = editing.changed(new, lambda spec: spec.setdefault("tasks", []).append(taken[0]))
         for each in held:

@@ -2,7 +2,7 @@
 
 import re
 
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import LogLine, State
 
 _REFUSED = "Deployment concurrency"
 """What its reason begins with when it cancels a run for others of its job."""
@@ -17,20 +17,20 @@ _BOOKKEEPING = re.compile(
 )
 
 
-def was_refused(state: Json) -> bool:
+def was_refused(state: State) -> bool:
     """Whether a state is that of a run which was cancelled because others of its job were under way."""
-    return state.get("type") == "CANCELLED" and str(state.get("message")).startswith(_REFUSED)
+    return state["type"] == "CANCELLED" and (state["message"] or "").startswith(_REFUSED)
 
 
-def is_bookkeeping(line: Json) -> bool:
+def is_bookkeeping(line: LogLine) -> bool:
     """Whether a log line tells nothing that is new to a person."""
-    message = str(line["message"])
+    message = line["message"]
     if line["name"] == "prefect.task_runs" and message.startswith(_FINISHED) and line["level"] < 40:
         return True  # what it says was said before
     return bool(_BOOKKEEPING.match(message))
 
 
-def is_last(line: Json) -> bool:
+def is_last(line: LogLine) -> bool:
     """Whether a log line is the last one of its run."""
     return line["name"] == "prefect.flow_runs" and _FINISHED in line["message"]
 

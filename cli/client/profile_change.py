@@ -1,26 +1,25 @@
 """A change of a profile: its variables, secrets, description and budgets."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ccs.blocks.redact import MASK
 from ccs.blocks.sensitivity import is_sensitive, is_undeclared_secret
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Budgets, ProfileData, ProfileVariable
 from ccs.cli.errors import RequestError
-
-BUDGETS = ("budget_usd_per_day", "budget_usd_per_month")
 
 
 @dataclass
 class Change:
     """What is to become of a profile; secrets are read before the server is asked for anything."""
 
-    variables: dict[str, Json] = field(default_factory=dict)
+    variables: dict[str, ProfileVariable] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     removed: list[str] = field(default_factory=list)
     description: str | None = None
-    budgets: dict[str, float | None] = field(default_factory=dict)
+    budgets: Budgets = field(default_factory=lambda: Budgets())
 
-    def apply(self, data: Json) -> Json:
+    def apply(self, data: ProfileData) -> ProfileData:
         """The data of the profile after the change; its own secrets stay masked, which keeps them.
 
         What looks like a secret is one afterwards, also what an older ccs kept as a variable.
@@ -33,34 +32,34 @@ class Change:
         variables |= self.variables
         undeclared = {name: variables.pop(name)["value"] for name in undeclared_secrets(variables)}
         return {
+            **data,
             "description": data.get("description", "") if self.description is None else self.description,
             "variables": variables,
             "secrets": secrets | self.secrets | undeclared,
-            **{field: data[field] for field in BUDGETS if field in data},
             **self.budgets,
         }
 
 
-def secrets_of(data: Json) -> Json:
+def secrets_of(data: ProfileData) -> dict[str, str]:
     """The masked secrets in a profile's data; Prefect masks even that there are none."""
     secrets = data.get("secrets")
     return secrets if isinstance(secrets, dict) else {}
 
 
-def undeclared_secrets(variables: Json) -> list[str]:
+def undeclared_secrets(variables: Mapping[str, ProfileVariable]) -> list[str]:
     """The names of a profile's variables whose static values are to be secrets."""
     return sorted(name for name, value in _static(variables).items() if is_undeclared_secret(name, value))
 
 
-def shown(variables: Json) -> Json:
+def shown(variables: Mapping[str, ProfileVariable]) -> dict[str, ProfileVariable]:
     """A profile's variables as anybody may see them: static values that look like secrets are masked."""
     hidden = {name for name, value in _static(variables).items() if is_sensitive(name, value)}
     return {name: {**v, "value": MASK} if name in hidden else v for name, v in variables.items()}
 
 
-def _static(variables: Json) -> dict[str, str]:
-    return {name: str(v.get("value", "")) for name, v in variables.items() if v["source"] == "static"}
+def _static(variables: Mapping[str, ProfileVariable]) -> dict[str, str]:
+    return {name: v.get("value", "") for name, v in variables.items() if v["source"] == "static"}
 
 
-def _listed(variables: Json, secrets: Json) -> str:
+def _listed(variables: Iterable[str], secrets: Iterable[str]) -> str:
     return ", ".join(sorted([*variables, *secrets])) or "none"

@@ -3,9 +3,9 @@
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import BlockSchema, Json
 from ccs.cli.errors import RequestError, ServerError
 
 SILENCE = 300
@@ -31,15 +31,15 @@ def provision(api: Api, pool: str, silence: float = SILENCE) -> None:
 
 def lost_runs(silence: float = SILENCE) -> Json:
     """The automation that calls a run Crashed when nothing was heard of it for `silence` seconds (at least 10)."""
-    definition: Json = _data("ccs.deployments", "lost_runs.json")
+    definition = _data("ccs.deployments", "lost_runs.json")
     return {**definition, "trigger": {**definition["trigger"], "within": silence}}
 
 
-def profile_type(api: Api) -> Json:
+def profile_type(api: Api) -> BlockSchema:
     """The block schema of profiles, made when the server lacks it."""
     return api.ensure_profile_type(_data("ccs.blocks", "profile.json"))
 
 
 @cache
-def _data(package: str, name: str) -> Any:
-    return json.loads((files(package) / name).read_text(encoding="utf-8"))
+def _data(package: str, name: str) -> Json:
+    return dict(json.loads((files(package) / name).read_text(encoding="utf-8")))

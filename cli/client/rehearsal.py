@@ -1,17 +1,24 @@
 """A rehearsal (--dry-run): the requests that would change something are kept, and none of them is sent."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from ccs.blocks.redact import MASK
 from ccs.blocks.sensitivity import is_sensitive
-
-Json = dict[str, Any]
+from ccs.cli.client.records import Json
 
 _ENOUGH = 3
 """So often is one thing read after a request that was not sent by a command that waits for its effect."""
 
 _UNKNOWN = "<id from request"
+
+
+class KeptRequest(TypedDict):
+    """A request that was not sent; its body without secrets."""
+
+    method: str
+    path: str
+    body: NotRequired[object]
 
 
 class RehearsalOverError(Exception):
@@ -24,7 +31,7 @@ class Rehearsal:
     def __init__(self, begun: Callable[[], None]) -> None:
         """`begun` is called at the first of them: from then on, what the command says of its success is not true."""
         self._begun = begun
-        self.requests: list[Json] = []
+        self.requests: list[KeptRequest] = []
         self._read: dict[str, int] = {}
 
     def keep(self, method: str, path: str, body: object = None) -> Json:
@@ -32,7 +39,10 @@ class Rehearsal:
         if not self.requests:
             self._begun()
         self._read.clear()
-        self.requests.append({"method": method, "path": path, **({} if body is None else {"body": masked(body)})})
+        kept: KeptRequest = {"method": method, "path": path}
+        if body is not None:
+            kept["body"] = masked(body)
+        self.requests.append(kept)
         given = dict(body) if isinstance(body, dict) else {}
         return {**_ANSWER, **given, "id": f"{_UNKNOWN} {len(self.requests)}>"}
 

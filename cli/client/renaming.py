@@ -1,23 +1,22 @@
 """Giving a profile another name: a copy that the jobs use from then on, because Prefect renames no block."""
 
-from typing import Any
-
 from ccs.blocks.redact import MASK
 from ccs.cli.client import editing, lock, lookup, views
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
 from ccs.cli.client.profile_change import secrets_of
+from ccs.cli.client.records import BlockDocument, BlockSchema, Deployment, ProfileData, Spec
 from ccs.cli.client.validation import validation
 from ccs.cli.errors import RequestError
 from ccs.flows.spec.names import check_profile_name
 
 
-def rename(api: Api, profile: Json, name: str, data: Json) -> Json:
+def rename(api: Api, profile: BlockDocument, name: str, data: ProfileData) -> BlockDocument:
     """Keep the data of a profile under another name, have every job use it, and delete the old one; the new one.
 
     `data` may hold masked secrets, which are taken from the old one. Whatever interrupts it, no job is left without its
     profile. Raises RequestError when the name is taken, or a run that is under way needs the old name.
     """
-    old = str(profile["name"])
+    old = profile["name"]
     with validation():
         check_profile_name(name)
     if api.profile(name):
@@ -26,16 +25,15 @@ def rename(api: Api, profile: Json, name: str, data: Json) -> Json:
         raise RequestError(
             f"profile {old!r} is needed by {', '.join(busy)}; nothing was changed", "try again when they have ended"
         )
-    whole = api.get(f"/block_documents/{profile['id']}", include_secrets=True)["data"]
-    secrets = secrets_of(data)
-    data = {**data, "secrets": {k: _value(k, v, secrets_of(whole)) for k, v in secrets.items()}}
-    schema = {"id": profile["block_schema_id"], "block_type_id": profile["block_type_id"]}
-    made = api.create_profile(name, data, schema)
+    stored = secrets_of(api.secrets(profile))
+    secrets = {k: stored.get(k, given) if given == MASK else given for k, given in secrets_of(data).items()}
+    schema: BlockSchema = {"id": profile["block_schema_id"], "block_type_id": profile["block_type_id"]}
+    made = api.create_profile(name, {**data, "secrets": secrets}, schema)
     for job in users(api, old):
         editing.edit(api, job, lambda spec: _replace(spec, old, name))
         api.note(f"job {job['name']!r} uses {name!r} now")
-    with lock.held(api, str(profile["id"]), f"profile {old!r}"):
-        if left := [str(job["name"]) for job in users(api, old)]:
+    with lock.held(api, profile["id"], f"profile {old!r}"):
+        if left := [job["name"] for job in users(api, old)]:
             raise RequestError(
                 f"profile {name!r} was made, but {old!r} stays: {', '.join(left)} began to use it", "change those jobs"
             )
@@ -43,7 +41,7 @@ def rename(api: Api, profile: Json, name: str, data: Json) -> Json:
     return made
 
 
-def users(api: Api, profile: str) -> list[Json]:
+def users(api: Api, profile: str) -> list[Deployment]:
     """The jobs of which one task, or all, use a profile."""
     return [job for job in api.jobs(lookup.ALL)[0] if profile in lookup.profiles_of(job)]
 
@@ -55,11 +53,7 @@ def _busy(api: Api, profile: str) -> list[str]:
     return [f"run {run['name']}" for run in alive if profile in lookup.profiles_of(run)]
 
 
-def _replace(spec: Json, old: str, new: str) -> None:
+def _replace(spec: Spec, old: str, new: str) -> None:
     for thing in (spec, *spec.get("tasks", [])):
         if thing.get("profile") == old:
             thing["profile"] = new
-
-
-def _value(name: str, given: Any, stored: Json) -> Any:
-    return stored.get(name, given) if given == MASK else given

@@ -3,7 +3,8 @@
 import time
 
 from ccs.cli.client import views
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import FlowRun
 from ccs.cli.errors import ServerError
 
 STOPPABLE = frozenset({"SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"})
@@ -12,12 +13,12 @@ PATIENCE = 90.0
 """Seconds a node gets to end a run."""
 
 
-def stop(api: Api, run: Json, force: bool = False) -> Json:
+def stop(api: Api, run: FlowRun, force: bool = False) -> FlowRun:
     """End a run and wait until it has ended; the run as it then is.
 
     With `force` it is called cancelled at once, whatever its node does. Raises ServerError when it does not end.
     """
-    identity = str(run["id"])
+    identity = run["id"]
     if run["state_type"] in views.ENDED:
         api.note(f"run {run['name']} has ended already: {run['state_name']}")
         return run
@@ -31,9 +32,9 @@ def stop(api: Api, run: Json, force: bool = False) -> Json:
         raise
 
 
-def _ended(api: Api, run: Json) -> Json:
+def _ended(api: Api, run: FlowRun) -> FlowRun:
     """The run, once it has ended."""
-    until, identity = time.monotonic() + PATIENCE, str(run["id"])
+    until, identity = time.monotonic() + PATIENCE, run["id"]
     while (now := api.run(identity))["state_type"] not in views.ENDED:
         if time.monotonic() > until:
             raise ServerError(

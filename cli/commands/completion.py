@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from ccs.cli.client.lookup import tasks_of
 from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.exit_codes import ExitCode
 from ccs.cli.terminal.output import write
+
+if TYPE_CHECKING:
+    from ccs.cli.client.api import Api
 
 ALIAS = "claude-code-scheduler"
 SHELLS = ("bash", "zsh", "fish")
@@ -63,19 +66,18 @@ def forget_alias() -> None:
             os.environ["COMP_CWORD"] = str(int(os.environ.get("COMP_CWORD") or 1) - 1)
 
 
-def names(read: Callable[[Any], list[dict[str, Any]]]) -> Callable[[str], list[str]]:
-    """The names that complete a word, of what `read` gets from the server; none when it does not answer."""
+def completed(read: "Callable[[Api], list[str]]") -> Callable[[str], list[str]]:
+    """What completes a word, of the names that `read` gets from the server; nothing when it does not answer."""
 
     def complete(incomplete: str) -> list[str]:
         from ccs.cli.client.api import Api
 
         try:
             api = Api(Session.settings(), patience=_PATIENCE)
-            rows = read(api)
+            known = read(api)
             api.close()
         except CcsError:
             return []
-        known = [str(row["name"]) for row in rows]
         found = [name for name in known if name.startswith(incomplete) and not _UNSAFE.search(name)]
         if os.environ.get(_VARIABLE) != "complete_bash":
             return found  # they put it into quotes themselves
@@ -86,21 +88,21 @@ def names(read: Callable[[Any], list[dict[str, Any]]]) -> Callable[[str], list[s
 
 def jobs(incomplete: str) -> list[str]:
     """Names of jobs."""
-    return names(lambda api: api.jobs(_MOST)[0])(incomplete)
+    return completed(lambda api: [d["name"] for d in api.jobs(_MOST)[0]])(incomplete)
 
 
 def tasks(incomplete: str) -> list[str]:
     """Tasks as JOB/TASK."""
-    return names(lambda api: [{"name": f"{d['name']}/{t['name']}"} for d in api.jobs(_MOST)[0] for t in tasks_of(d)])(
+    return completed(lambda api: [f"{d['name']}/{t['name']}" for d in api.jobs(_MOST)[0] for t in tasks_of(d)])(
         incomplete
     )
 
 
 def runs(incomplete: str) -> list[str]:
     """Names of the latest runs."""
-    return names(lambda api: api.runs({}, 30)[0])(incomplete)
+    return completed(lambda api: [r["name"] for r in api.runs({}, 30)[0]])(incomplete)
 
 
 def profiles(incomplete: str) -> list[str]:
     """Names of profiles."""
-    return names(lambda api: api.profiles())(incomplete)
+    return completed(lambda api: [p["name"] for p in api.profiles()])(incomplete)

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
 
 from ccs.cli import words
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.client import lookup
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Json
 from ccs.cli.commands.options import duration
 from ccs.cli.terminal.output import Columns, Format, Talk, prints_table, say, show_list, show_one, table, write
 from ccs.flows.record.row import TaskRow, read_table
@@ -23,6 +23,19 @@ BARS = "-"
 """What --plot without a file stands for."""
 
 NOTE = "All costs are estimates by claude, in US dollars; days are those of UTC."
+
+
+class CostRow(TypedDict):
+    """What expenses add up to under a name."""
+
+    name: str
+    runs: int
+    attempts: int
+    turns: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    cost_is_partial: bool  # whether it cost at least that
 
 
 @dataclass(frozen=True)
@@ -68,19 +81,19 @@ def cost(
 
     path = bars.target(plot, force) if plot not in (None, BARS) else None
     start = datetime.now(UTC) - timedelta(seconds=duration(since) or 0)
-    expenses = list(ledger(start, str(lookup.job(Session.api(), job)["name"]) if job else None))
-    groups = summed(expenses, by)
+    expenses = list(ledger(start, lookup.job(Session.api(), job)["name"] if job else None))
+    groups, total = summed(expenses, by), _sums("total", expenses)
     if plot == BARS:
         write(bars.text(_drawn(groups, by)) if groups else "nothing was spent")
         return
     if path:
         bars.write_png(
             path,
-            f"Estimated cost by {by} since {start:%Y-%m-%d}, total {_dollars(_total(expenses))}",
+            f"Estimated cost by {by} since {start:%Y-%m-%d}, total {_dollars(total)}",
             _drawn(groups, by),
         )
         say(f"wrote {path}")
-    _show(groups, _total(expenses), by, start)
+    _show(groups, total, by, start)
 
 
 def ledger(since: datetime, job: str | None = None) -> Iterator[Expense]:
@@ -88,23 +101,23 @@ def ledger(since: datetime, job: str | None = None) -> Iterator[Expense]:
     key: Json = {"any_": [run_table_key(job)]} if job else {"like_": "ccs-%"}
     seen: set[str] = set()
     for artifact in Session.api().tables(key, since):
-        run = str(artifact.get("flow_run_id"))
+        run = str(artifact["flow_run_id"])
         if run in seen:
             continue
         seen.add(run)  # the newest table of a run is the one that counts
-        for row in read_table(artifact.get("data"), artifact.get("description")):
+        for row in read_table(artifact["data"], artifact["description"]):
             started = _time(row["started"]) or _time(artifact["created"])
             if row["attempts"] and job in (None, row["job"]) and started and started >= since:
                 yield Expense(row, run, started)
 
 
-def summed(expenses: Iterable[Expense], by: By) -> list[Json]:
+def summed(expenses: Iterable[Expense], by: By) -> list[CostRow]:
     """What expenses add up to by job, task, profile, model or day."""
     groups: dict[str, list[Expense]] = {}
     for expense in expenses:
         groups.setdefault(_group(expense, by), []).append(expense)
-    found = [{"name": name, **_sums(own)} for name, own in groups.items()]
-    return sorted(found, key=lambda g: g["name"] if by is By.DAY else (-g["cost_usd"], g["name"]))
+    found = [_sums(name, own) for name, own in groups.items()]
+    return sorted(found, key=lambda g: (0 if by is By.DAY else -g["cost_usd"], g["name"]))
 
 
 def _group(expense: Expense, by: By) -> str:
@@ -122,9 +135,10 @@ def _group(expense: Expense, by: By) -> str:
             return row["job"]
 
 
-def _sums(expenses: list[Expense]) -> Json:
+def _sums(name: str, expenses: list[Expense]) -> CostRow:
     rows = [expense.row for expense in expenses]
     return {
+        "name": name,
         "runs": len({expense.run for expense in expenses}),
         "attempts": sum(row["attempts"] for row in rows),
         "turns": sum(row["turns"] for row in rows),
@@ -135,13 +149,9 @@ def _sums(expenses: list[Expense]) -> Json:
     }
 
 
-def _total(expenses: list[Expense]) -> Json:
-    return {"name": "total", **_sums(expenses)}
-
-
-def _show(groups: list[Json], total: Json, by: By, since: datetime) -> None:
+def _show(groups: list[CostRow], total: CostRow, by: By, since: datetime) -> None:
     if prints_table():
-        columns: Columns = {
+        columns: Columns[CostRow] = {
             by.upper(): "name",
             "RUNS": "runs",
             "ATTEMPTS": "attempts",
@@ -159,17 +169,17 @@ def _show(groups: list[Json], total: Json, by: By, since: datetime) -> None:
         show_one({"since": since.isoformat(), "by": by, "estimated": True, "costs": groups, "total": total}, str)
 
 
-def _drawn(groups: list[Json], by: By) -> list[tuple[str, float, str]]:
+def _drawn(groups: list[CostRow], by: By) -> list[tuple[str, float, str]]:
     """Name, dollars and words of each bar; days in which nothing ran have one, too."""
     found = {g["name"]: g for g in groups}
     if by is By.DAY and groups:
         first, last = (datetime.fromisoformat(groups[i]["name"]) for i in (0, -1))
         days = [f"{first + timedelta(days=n):%Y-%m-%d}" for n in range((last - first).days + 1)]
-        found = {day: found.get(day, {"cost_usd": 0.0, "cost_is_partial": False}) for day in days}
+        found = {day: found.get(day) or _sums(day, []) for day in days}
     return [(name, g["cost_usd"], _dollars(g)) for name, g in found.items()]
 
 
-def _dollars(group: Json) -> str:
+def _dollars(group: CostRow) -> str:
     return ("at least " if group["cost_is_partial"] else "") + words.dollars(group["cost_usd"])
 
 

@@ -11,12 +11,12 @@ from ccs.blocks.sensitivity import is_sensitive
 from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import lookup
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import ProfileVariable
 from ccs.cli.commands import profiles, runs, state, tasks
 from ccs.cli.commands.options import Limit, ProfileRef, RunRef, TaskRef
 from ccs.cli.diagnosis import credentials, machine, transcripts
 from ccs.cli.errors import NotFoundError
-from ccs.cli.terminal.output import Columns, Format, Talk, fields, show_list, show_one, write
+from ccs.cli.terminal.output import Columns, Format, Row, Talk, fields, show_list, show_one, write
 
 app = Noun("Look inside: jobs, runs, transcripts, environments, settings.")
 
@@ -33,20 +33,21 @@ _VERBS = {
     "settings": "Where each setting comes from.",
     "options": "This list.",
 }
-_FILES: Columns = {
+_FILES: Columns[transcripts.FileRow] = {
     "RUN OR LOG": lambda f: words.short(f["id"]) if f["kind"] == "transcript" else f["id"],
     "SIZE": lambda f: f"{f['bytes'] / 1000:,.1f} KB",
     "CHANGED": lambda f: words.ago(f["modified"]),
     "PATH": "path",
 }
-_ENV: Columns = {"VARIABLE": "name", "SOURCE": "source", "FROM": "from", "STATUS": "status", "VALUE": "value"}
+_ENV: Columns[Row] = {"VARIABLE": "name", "SOURCE": "source", "FROM": "from", "STATUS": "status", "VALUE": "value"}
 
 
 @app.verb("all", "ccs debug all --output yaml", reads=True)
 def all_() -> None:
     """Settings, jobs, tasks, profiles, runs, nodes and the files on this machine, in one answer."""
-    found = {"settings": _settings(), **state.read(lookup.ALL), "logs": transcripts.files(Session.settings().home)}
-    show_one(found, lambda _: f"{fields(_settings())}\n\n{state.text(found)}")
+    found, logs = state.read(lookup.ALL), transcripts.files(Session.settings().home)
+    text = f"{fields(_settings())}\n\n{state.text(found)}"
+    show_one({"settings": _settings(), **found, "logs": logs}, lambda _: text)
 
 
 @app.verb("tasks", "ccs debug tasks")
@@ -90,7 +91,7 @@ def log(run: RunRef) -> None:
     try:
         paths = transcripts.of_run(home, run)
     except NotFoundError:  # it may be the name of a run, which the server knows
-        paths = transcripts.of_run(home, str(lookup.run(Session.api(), run)["id"]))
+        paths = transcripts.of_run(home, lookup.run(Session.api(), run)["id"])
     if Talk.format in (None, Format.TABLE, Format.NDJSON):
         for line in transcripts.lines(paths):
             write(line)
@@ -111,7 +112,7 @@ def env(profile: ProfileRef) -> None:
     Values that are or may be secret are masked.
     """
     found = lookup.profile(Session.api(), profile)
-    data = found.get("data") or {}
+    data = found["data"]
     missing = credentials.unresolved(data, os.environ)
     rows = [_variable(name, v, name in missing) for name, v in sorted(credentials.variables(data).items())]
     show_list(rows, _ENV, "variables", f"profile {found['name']!r} has no variables")
@@ -130,8 +131,8 @@ def options() -> None:
     show_list(rows, {"COMMAND": "command", "SHOWS": "help"}, "options")
 
 
-def _variable(name: str, variable: Json, is_missing: bool) -> Json:
-    source, value = variable["source"], str(variable.get("value", ""))
+def _variable(name: str, variable: ProfileVariable, is_missing: bool) -> Row:
+    source, value = variable["source"], variable.get("value", "")
     here = os.environ.get(value, "") if source == "env" else value
     hidden = source == "secret" or is_sensitive(name, here) or (source == "env" and is_sensitive(value, here))
     status = {"secret": "kept on the server", "unset": "removed"}.get(source, "set" if here else "empty: not set")
@@ -145,7 +146,7 @@ def _variable(name: str, variable: Json, is_missing: bool) -> Json:
     }
 
 
-def _settings() -> Json:
+def _settings() -> Row:
     settings = Session.settings()
     names = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
     login = next((name for name in names if settings.value(name)), "in the address or a header")

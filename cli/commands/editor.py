@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Spec
 from ccs.cli.errors import CcsError, RequestError
 from ccs.cli.terminal.output import say
 
@@ -21,7 +21,7 @@ _HEAD = "# job {}: what is not named here has its default. An empty file changes
 _KEPT = "your text is kept in {}"
 
 
-def text_of(spec: Json) -> str:
+def text_of(spec: Spec) -> str:
     """A spec as YAML; texts of several lines as blocks."""
     import yaml
 
@@ -35,7 +35,7 @@ def text_of(spec: Json) -> str:
     return yaml.dump(spec, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
-def parsed(text: str) -> Json:
+def parsed(text: str) -> Spec:
     """The spec in a text; RequestError, with the line of each mistake, when it is none."""
     import yaml
     from pydantic import ValidationError
@@ -62,7 +62,7 @@ def parsed(text: str) -> Json:
     return editing.dump(editing.checked(spec))
 
 
-def change(spec: Json, store: Callable[[Json], object]) -> bool:
+def change(spec: Spec, store: Callable[[Spec], object]) -> bool:
     """Have the user edit a spec, and `store` it; False when it stayed the same.
 
     RequestError when it was left with mistakes. Whatever keeps it from being stored, the user's text is kept.

@@ -6,7 +6,8 @@ import typer
 
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.client import lookup
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import Deployment, FlowRun
 from ccs.cli.errors import NotFoundError
 from ccs.cli.terminal.findings import show_findings
 
@@ -21,12 +22,15 @@ def explain(thing: Thing) -> None:
     from ccs.cli.diagnosis import reasons
 
     api = Session.api()
-    deployment, run = job_or_run(api, thing)
-    found = reasons.of_job(api, deployment) if deployment else reasons.of_run(api, run or {})
+    match job_or_run(api, thing):
+        case job, None:
+            found = reasons.of_job(api, job)
+        case None, run:
+            found = reasons.of_run(api, run)
     show_findings(found, "findings")
 
 
-def job_or_run(api: Api, name: str) -> tuple[Json | None, Json | None]:
+def job_or_run(api: Api, name: str) -> tuple[Deployment, None] | tuple[None, FlowRun]:
     """The job or else the run that a word stands for; NotFoundError when it is neither."""
     try:
         return lookup.job(api, name), None

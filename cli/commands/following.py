@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from ccs.cli import words
 from ccs.cli.client import prefect_words, views
-from ccs.cli.client.api import PAGE, Api, Json
+from ccs.cli.client.api import PAGE, Api
+from ccs.cli.client.records import FlowRun, LogLine
 from ccs.cli.client.results import read
+from ccs.cli.client.rows import RunPage
 from ccs.cli.errors import CcsError, QueuedError, ServerError, UnreachableError
 from ccs.cli.exit_codes import ExitCode
 from ccs.cli.terminal import results
@@ -43,10 +45,10 @@ class Log:
         self._seen: dict[str, str] = {}  # id and time of the lines that may come again
         self._latest = ""
 
-    def new(self) -> list[Json]:
+    def new(self) -> list[LogLine]:
         """The lines that have arrived since the last call, oldest first."""
         after = (datetime.fromisoformat(self._latest) - OVERLAP).isoformat() if self._latest else None
-        fresh: list[Json] = []
+        fresh: list[LogLine] = []
         offset = 0
         while True:
             page = self._api.logs(self._run, after, offset)
@@ -80,7 +82,7 @@ class Line:
         self.put("")
 
 
-def lines(api: Api, run: str, foot: Line | None = None, watch: "Watch | None" = None) -> Iterator[Json]:
+def lines(api: Api, run: str, foot: Line | None = None, watch: "Watch | None" = None) -> Iterator[LogLine]:
     """The log lines of a run as they come, until it has ended and its log is complete."""
     log, quiet_since, lost_since, told = Log(api, run), time.monotonic(), 0.0, ""
     while True:
@@ -137,7 +139,7 @@ def wait(api: Api, run: str, ui_url: str) -> ExitCode:
     return exit_code(ended)
 
 
-def exit_code(ended: Json) -> ExitCode:
+def exit_code(ended: RunPage) -> ExitCode:
     """What `--wait` exits with."""
     if ended["status_type"] == "FAILED":
         verdicts = {task["verdict"] for task in ended["tasks"]}
@@ -146,18 +148,18 @@ def exit_code(ended: Json) -> ExitCode:
     return _OF_STATE.get(ended["status_type"], ExitCode.REQUEST)
 
 
-def text_of(line: Json) -> str:
+def text_of(line: LogLine) -> str:
     """A log line as a person reads it: local time, level if it is out of the ordinary, message."""
     when = datetime.fromisoformat(line["timestamp"]).astimezone()
-    level = int(line.get("level") or 20)
+    level = line["level"]
     word = "ERROR " if level >= 40 else "WARN  " if level >= 30 else "debug " if level < 20 else ""
-    message = str(line["message"])
+    message = line["message"]
     if Talk.verbosity < 2:
         message = prefect_words.without_traceback(message)
     return f"{when:%H:%M:%S} {word}{plain(message)}"
 
 
-def is_news(line: Json) -> bool:
+def is_news(line: LogLine) -> bool:
     """Whether a line tells a person more than Prefect's bookkeeping; with -v every line does."""
     return Talk.verbosity > 0 or not prefect_words.is_bookkeeping(line)
 
@@ -170,14 +172,14 @@ class Watch:
         self._alone_since: float | None = None
         self._next = 0.0
 
-    def check(self, run: Json) -> None:
+    def check(self, run: FlowRun) -> None:
         """Raise QueuedError when no node has been alive for some seconds, or the pool is paused."""
         now = time.monotonic()
-        pool = run.get("work_pool_name")
+        pool = run["work_pool_name"]
         if now < self._next or not pool:
             return
         self._next = now + 1.5
-        if (found := self._api.pool(pool)) and found.get("is_paused"):
+        if (found := self._api.pool(pool)) and found["is_paused"]:
             raise self._queued(run, f"work pool {pool!r} is paused", f"go on with: prefect work-pool resume {pool}")
         if any(views.is_live(node, self._api.server_time) for node in self._api.nodes(pool)):
             self._alone_since = None
@@ -188,11 +190,11 @@ class Watch:
             raise self._queued(run, f"no node of work pool {pool!r} is alive", start)
 
     @staticmethod
-    def _queued(run: Json, why: str, hint: str) -> QueuedError:
+    def _queued(run: FlowRun, why: str, hint: str) -> QueuedError:
         return QueuedError(why, f"{run['name']} ({run['id']})", hint)
 
 
-def _pause(run: Json, wait: float) -> tuple[str, str] | None:
+def _pause(run: FlowRun, wait: float) -> tuple[str, str] | None:
     """What a run waits for: a word that changes with it, and a sentence; None when it does not wait."""
     if run["state_name"] == views.ENQUEUED:
         return views.ENQUEUED, f"the run waits until others of its job have ended: ccs explain {run['name']}"
@@ -202,7 +204,7 @@ def _pause(run: Json, wait: float) -> tuple[str, str] | None:
     return due, f"the run waits until {words.clock(datetime.fromisoformat(due))} ({words.ago(due)}) and then goes on"
 
 
-def _wait(run: Json, now: datetime) -> float:
+def _wait(run: FlowRun, now: datetime) -> float:
     """Seconds until a run that has left its node goes on; 0 for any other."""
     due = views.due(run) if views.is_waiting(run) else None
     return max(0.0, (datetime.fromisoformat(due) - now).total_seconds()) if due else 0.0
@@ -212,15 +214,14 @@ def _moment(timestamp: str) -> datetime:
     return datetime.fromisoformat(timestamp or "0001-01-01T00:00:00+00:00")
 
 
-def _status(run: Json) -> str:
-    started = run.get("start_time")
-    since = words.apart(started or run.get("expected_start_time") or run.get("created"))
+def _status(run: FlowRun) -> str:
+    since = words.apart(run["start_time"] or run["expected_start_time"] or run["created"])
     if views.is_waiting(run):
-        reason = (run.get("state") or {}).get("message") or "it goes on by itself"
+        reason = run["state"]["message"] or "it goes on by itself"
         return f"… {run['state_name']}, due {words.ago(views.due(run))}: {reason}"
     if run["state_name"] == views.ENQUEUED:
         return f"… {run['state_name']} for {since}: others of its job are under way"
     if run["state_type"] in ("SCHEDULED", "PENDING"):
-        reason = (run.get("state") or {}).get("message") or "waiting for a node"
+        reason = run["state"]["message"] or "waiting for a node"
         return f"… {run['state_name']} for {since}: {reason}"
     return f"… {run['state_name']} for {since}"

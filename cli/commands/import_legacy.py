@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 import typer
 
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import drafts, exports, provision
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
 from ccs.cli.client.drafts import Draft
 from ccs.cli.client.lookup import tasks_of
+from ccs.cli.client.records import Deployment, Json, Named
 from ccs.cli.commands import takeover
 from ccs.cli.commands.options import Pool
 from ccs.cli.errors import RequestError
@@ -26,7 +27,17 @@ app = Noun("Take over what claude-code-scheduler left behind.")
 FOLDERS = ("~/.claude-scheduler", "~/.config/claude-code-scheduler")
 """Where its documentation and its code keep the data."""
 
-_THINGS: Columns = {"KIND": "kind", "NAME": "name", "RESULT": "result", "ID": "id"}
+
+class TakenRow(Named):
+    """A profile or job of a folder, and what became of it."""
+
+    kind: str
+    result: str
+    lacks: NotRequired[list[str]]
+    """Names of the tasks that a job which exists already does not have."""
+
+
+_THINGS: Columns[TakenRow] = {"KIND": "kind", "NAME": "name", "RESULT": "result", "ID": "id"}
 
 
 @dataclass
@@ -94,40 +105,44 @@ def _profiles(path: Path, found: Folder) -> dict[str, str]:
     return names
 
 
-def take_over(api: Api, folder: Folder, pool: str) -> tuple[list[Json], TakeoverReport]:
+def take_over(api: Api, folder: Folder, pool: str) -> tuple[list[TakenRow], TakeoverReport]:
     """Create what is not there yet, profiles first, then jobs: a row about each, and the findings about the new."""
-    rows, findings, schema = [], TakeoverReport(""), provision.profile_type(api) if folder.profiles else {}
-    for profile, report in folder.profiles:
-        there = api.profile(profile.name)
-        made = there or api.create_profile(profile.name, profile.data, schema)
-        findings.findings += [] if there else report.findings
-        rows.append(_row("profile", made, there))
-    known = {str(p["name"]) for p in api.profiles()}
+    rows, findings = [], TakeoverReport("")
+    if folder.profiles:
+        schema = provision.profile_type(api)
+        for profile, report in folder.profiles:
+            there = api.profile(profile.name)
+            made = there or api.create_profile(profile.name, profile.data, schema)
+            findings.findings += [] if there else report.findings
+            rows.append(_row("profile", made, there))
+    known = {p["name"] for p in api.profiles()}
     for draft, report in folder.jobs:
         existing, _ = api.jobs(1, name=draft.name)
-        made = existing[0] if existing else drafts.store(api, draft, pool)
+        job = existing[0] if existing else drafts.store(api, draft, pool)
         findings.findings += [] if existing else report.findings
-        rows.append({**_row("job", made, existing), **_lacking(made, draft)})
+        rows.append(_row("job", job, existing))
+        if lacks := _lacking(job, draft):
+            rows[-1]["lacks"] = lacks
         for name in sorted(draft.profiles() - known):
             say(f"warning: job {draft.name!r} needs a profile {name!r}, which is not there; its tasks fail until it is")
     findings.findings += folder.rest.findings
     return rows, findings
 
 
-def _row(kind: str, made: Json, there: object) -> Json:
+def _row(kind: str, made: Named, there: object) -> TakenRow:
     return {"kind": kind, "id": made["id"], "name": made["name"], "result": "exists already" if there else "created"}
 
 
-def _lacking(deployment: Json, draft: Draft) -> Json:
+def _lacking(deployment: Deployment, draft: Draft) -> list[str]:
     """The tasks of the folder that a job which exists already does not have."""
     there = {task["id"] for task in tasks_of(deployment)}
     lacks = [str(task["name"]) for task in draft.spec["tasks"] if task["id"] not in there]
     if lacks:
         say(f"warning: job {draft.name!r} exists already and stays as it is; it lacks: {', '.join(lacks)}")
-    return {"lacks": lacks} if lacks else {}
+    return lacks
 
 
-def _show(things: list[Json], report: TakeoverReport) -> None:
+def _show(things: list[TakenRow], report: TakeoverReport) -> None:
     made = sum(thing["result"] == "created" for thing in things)
     kept = len(things) - made
     say(f"created {made} of {len(things)}" + (f"; {kept} exist already and stay as they are" if kept else ""))

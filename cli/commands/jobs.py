@@ -1,29 +1,33 @@
 """`ccs jobs`: create, change and run jobs."""
 
 import sys
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import assignment, lookup, views
-from ccs.cli.client.api import FIRST_JOBS, Json
+from ccs.cli.client.api import FIRST_JOBS
+from ccs.cli.client.records import Deployment, Json, Spec
+from ccs.cli.client.rows import DueTime, JobPage, JobRow, ScheduleRow
 from ccs.cli.commands.job_options import FIELDS, absolute
 from ccs.cli.commands.options import Force, JobRef, Limit, Pool, Unset, Wait, confirm, more
 from ccs.cli.commands.schedule_options import WHEN, Cron, Every, Zone, build
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal import fields, output
 from ccs.cli.terminal.output import Columns, say, show_list, show_one, table
-from ccs.flows.schedules import schedule
+
+if TYPE_CHECKING:
+    from ccs.cli.legacy.takeover import FieldRow
 
 app = Noun("Jobs: create, change, run.")
 
 KEEPS_ITS_NAME = "a job keeps its name: Prefect does not rename deployments, and a new one would begin without runs"
 COPY_IT = "copy it: ccs jobs export JOB | ccs jobs import - --name NEW; then ccs jobs delete JOB"
 
-_TASKS: Columns = {
+_TASKS: Columns[Spec] = {
     "TASK": "name",
     "ENABLED": "enabled",
     "MODEL": "model",
@@ -31,8 +35,7 @@ _TASKS: Columns = {
     "WHAT": lambda t: t.get("prompt") or t.get("command") or t.get("prompt_file"),
     "ID": lambda t: words.short(t["id"]),
 }
-_BUDGETS = {"budget_usd": "run", "budget_usd_per_day": "day", "budget_usd_per_month": "month"}
-_JOBS: Columns = {
+_JOBS: Columns[JobRow] = {
     "NAME": "name",
     "TASKS": "tasks",
     "SCHEDULE": lambda j: "paused" if j["paused"] else "; ".join(map(_in_words, j["schedules"])),
@@ -40,6 +43,12 @@ _JOBS: Columns = {
     "DIRECTORY": lambda j: (j["working_directory"] or {}).get("path"),
     "ID": lambda j: words.short(j["id"]),
 }
+
+
+class ImportedJob(JobPage):
+    """A job that was made from a file, and what became of each field there."""
+
+    report: "list[FieldRow]"
 
 
 @app.verb("list", "ccs jobs list | jq -r '.jobs[].id'")
@@ -53,7 +62,7 @@ def list_(limit: Limit = FIRST_JOBS) -> None:
 @app.verb("get", "ccs jobs get nightly")
 def get(job: JobRef) -> None:
     """A job with its tasks, and when it runs next."""
-    show_one(_whole(lookup.job(Session.api(), job)), _text)
+    show_one(views.whole_job(lookup.job(Session.api(), job)), _text)
 
 
 @app.verb("tasks", "ccs jobs tasks nightly | jq -r '.[].id'")
@@ -83,7 +92,7 @@ def create(
     made = editing.create(api, spec, pool or Session.settings().pool, schedules)
     _warn(changes, made)
     say(f"created job {name!r}; add a task with: ccs tasks create --job {name!r} --name NAME --prompt TEXT")
-    show_one(_whole(made), _text)
+    show_one(views.whole_job(made), _text)
 
 
 @app.verb("update", "ccs jobs update nightly --every 90m --budget-per-day 20 --unset description")
@@ -126,7 +135,7 @@ def update(
         api.update_job(found, {"paused": paused})
     after = api.job(found["id"])
     _warn(changes, after)
-    show_one(_whole(after), _text)
+    show_one(views.whole_job(after), _text)
 
 
 @app.verb("edit", "ccs jobs edit nightly      in $VISUAL, $EDITOR or vi")
@@ -142,14 +151,14 @@ def edit(job: JobRef) -> None:
     found = lookup.job(api, job)
     before = editing.spec_of(found)
 
-    def store(after: Json) -> None:
+    def store(after: Spec) -> None:
         editing.require_profiles(api, after)
         editing.edit(api, found, lambda spec: editing.replace(spec, before, after))
 
     if not editor.change(before, store):
         say("nothing was changed")
         return
-    show_one(_whole(api.job(found["id"])), _text)
+    show_one(views.whole_job(api.job(found["id"])), _text)
 
 
 @app.verb("delete", "ccs jobs delete nightly")
@@ -158,7 +167,7 @@ def delete(job: JobRef, force: Force = False) -> None:
     api = Session.api()
     found = lookup.job(api, job)
     runs, total = api.runs({"deployment_id": {"any_": [found["id"]]}}, lookup.ALL)
-    if alive := [str(r["name"]) for r in runs if views.is_under_way(r)]:
+    if alive := [r["name"] for r in runs if views.is_under_way(r)]:
         raise RequestError(
             f"job {found['name']!r} is under way: {', '.join(alive)}", f"end it with: ccs jobs stop {job}"
         )
@@ -171,7 +180,7 @@ def delete(job: JobRef, force: Force = False) -> None:
     )
     confirm(f"delete job {found['name']!r} with {parts}?", force)
     api.delete_job(found["id"])
-    api.delete_runs([str(r["id"]) for r in runs])
+    api.delete_runs([r["id"] for r in runs])
     say(f"deleted job {found['name']!r} with {parts}")
 
 
@@ -219,7 +228,7 @@ def set_order(
     api = Session.api()
     found = lookup.job(api, job)
     editing.edit(api, found, lambda spec: editing.order(found, spec, task))
-    show_one(_whole(api.job(found["id"])), _text)
+    show_one(views.whole_job(api.job(found["id"])), _text)
 
 
 @app.verb("export", "ccs jobs export nightly -o nightly.json")
@@ -268,20 +277,17 @@ def import_(
     made = drafts.store(api, draft, target, force, move=pool is not None)
     takeover.tell(report)
     say(f"imported job {draft.name!r} with {words.many(len(draft.spec['tasks']), 'task')}")
-    show_one({**_whole(made), "report": report.rows()}, _text)
+    imported: ImportedJob = {**views.whole_job(made), "report": report.rows()}
+    show_one(imported, _text)
 
 
-def _whole(deployment: Json) -> Json:
-    now = datetime.now(UTC)
-    row = {**views.job(deployment), "tasks": views.tasks(deployment)}
-    active = [s["schedule"] for s in deployment.get("schedules") or [] if s.get("active", True)]
-    due = sorted(t for s in active for t in schedule.fire_times(s, now)) if not row["paused"] else []
-    row["next"] = [{"local": t.isoformat(), "utc": t.astimezone(UTC).isoformat()} for t in due[:3]]
-    return row
-
-
-def _text(job: Json) -> str:
+def _text(job: JobPage) -> str:
     directory = job["working_directory"] or {}
+    budgets = {
+        "run": job.get("budget_usd"),
+        "day": job.get("budget_usd_per_day"),
+        "month": job.get("budget_usd_per_month"),
+    }
     head: dict[str, object] = {
         "Job": f"{job['name']}  ({job['id']})",
         "Description": job["description"],
@@ -294,7 +300,7 @@ def _text(job: Json) -> str:
         "On failure": job["on_failure"],
         "Parallel": job.get("max_parallel") if job.get("max_parallel", 1) != 1 else None,
         "Timeout": words.span(job["timeout"]),
-        "Budget": ", ".join(f"{words.dollars(job[key])} a {span}" for key, span in _BUDGETS.items() if job.get(key)),
+        "Budget": ", ".join(f"{words.dollars(usd)} a {span}" for span, usd in budgets.items() if usd),
         "Commits by": job.get("commit_author"),
         "Transcripts": job.get("transcripts"),
         "Schedule": [_in_words(s) for s in job["schedules"]] or "none",
@@ -317,27 +323,27 @@ def _worktree(worktree: Json) -> str:
     return f"{worktree.get('name') or 'named after the job'}, from {worktree.get('base_branch')}"
 
 
-def _in_words(schedule: Json) -> str:
-    return str(schedule["in_words"]) + ("" if schedule["active"] else " (inactive)")
+def _in_words(schedule: ScheduleRow) -> str:
+    return schedule["in_words"] + ("" if schedule["active"] else " (inactive)")
 
 
-def _moment(due: Json) -> str:
+def _moment(due: DueTime) -> str:
     local, utc = datetime.fromisoformat(due["local"]), datetime.fromisoformat(due["utc"])
     same = local.utcoffset() == utc.utcoffset()
     return f"{local:%a %Y-%m-%d %H:%M:%S %z}" + ("" if same else f"  ({utc:%a %H:%M:%S} UTC)")
 
 
-def _warn(changes: Json, deployment: Json) -> None:
+def _warn(changes: Json, deployment: Deployment) -> None:
     """Say so when options name a worktree and the job does not use one."""
-    worktree = deployment["parameters"]["job"]["working_directory"].get("worktree") or {}
+    worktree = lookup.spec_of(deployment)["working_directory"].get("worktree") or {}
     place = "working_directory.worktree"
     if not worktree.get("enabled") and {f"{place}.name", f"{place}.base_branch"} & changes.keys():
         say("warning: the job does not work in the worktree that was named; have it do so with --use-worktree")
 
 
-def _chosen(deployment: Json, names: list[str]) -> list[str]:
+def _chosen(deployment: Deployment, names: list[str]) -> list[str]:
     """The names of the tasks that --task stands for; NotFoundError for one that the job lacks."""
-    known: list[Any] = lookup.tasks_of(deployment)
+    known = lookup.tasks_of(deployment)
     return [str(lookup.task_in(deployment, known, name)["name"]) for name in names]
 
 

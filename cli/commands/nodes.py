@@ -7,7 +7,8 @@ import typer
 from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import views
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.rows import NodeRow
 from ccs.cli.commands.options import Pool
 from ccs.cli.errors import NotFoundError
 from ccs.cli.terminal.output import Columns, show_list
@@ -23,7 +24,7 @@ def list_(
     """The nodes of a pool, and whether they are alive."""
     nodes = _nodes(Session.api(), pool or Session.settings().pool)
     shown = [n for n in nodes if all_ or n["status"] == "online"]
-    columns: Columns = {
+    columns: Columns[NodeRow] = {
         "NAME": "name",
         "POOL": "pool",
         "STATUS": "status",
@@ -48,14 +49,14 @@ def lift_limit(
     api = Session.api()
     variable = limits.of_node(api, node)
     if variable is None:
-        known = [str(n["name"]) for n in _nodes(api, pool or Session.settings().pool)]
+        known = [n["name"] for n in _nodes(api, pool or Session.settings().pool)]
         if node not in known:
             raise NotFoundError("node", node, known, "list them with: ccs nodes list --all")
     done = limits.lift(api, variable or limit_variable(None, node))
     show_lifted(done, {"name": node}, f"the login of node {node!r}")
 
 
-def _nodes(api: Api, pool: str) -> list[Json]:
+def _nodes(api: Api, pool: str) -> list[NodeRow]:
     if api.pool(pool) is None:
-        raise NotFoundError("work pool", pool, (str(p["name"]) for p in api.pools()), "make it with: ccs up -d")
+        raise NotFoundError("work pool", pool, (p["name"] for p in api.pools()), "make it with: ccs up -d")
     return [views.node(worker, pool, api.server_time) for worker in api.nodes(pool)]

@@ -5,9 +5,9 @@ import sys
 from math import isfinite
 
 from ccs.blocks.sensitivity import is_sensitive, is_undeclared_secret
-from ccs.cli.client.api import Json
-from ccs.cli.client.profile_change import BUDGETS, Change, undeclared_secrets
+from ccs.cli.client.profile_change import Change, undeclared_secrets
 from ccs.cli.client.profile_templates import Template
+from ccs.cli.client.records import Budgets, ProfileData, ProfileVariable
 from ccs.cli.client.validation import validation
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import say
@@ -20,19 +20,19 @@ def read(
     secret: list[str] | None,
     remove: list[str] | None = None,
     description: str | None = None,
-    budgets: dict[str, float | None] | None = None,
+    budgets: Budgets | None = None,
 ) -> Change:
     """The change that options ask for; RequestError says which of them is wrong, without a secret's value."""
     with validation():
         variables = dict(map(_variable, env or []))
-        variables |= {_name(n): {"source": "unset", "value": ""} for n in unset or []}
+        variables |= {_name(n): ProfileVariable(source="unset", value="") for n in unset or []}
         secrets = dict(map(_secret, secret or []))
     if both := sorted(variables.keys() & secrets.keys()):
         raise RequestError(f"{both[0]} is given twice: as a variable and as a secret")
     return Change(variables, secrets, remove or [], description, budgets or {})
 
 
-def applied(change: Change, data: Json) -> Json:
+def applied(change: Change, data: ProfileData) -> ProfileData:
     """The data of the profile after the change; says what is a secret from now on without having been called one."""
     after = change.apply(data)
     for name in undeclared_secrets({**(data.get("variables") or {}), **change.variables}):
@@ -52,15 +52,19 @@ def filled(template: Template, env: list[str], unset: list[str], secret: list[st
     return [*env, *variables], [*secret, *(name for name in template.secrets if name not in given)]
 
 
-def budgets(per_day: float | None, per_month: float | None) -> dict[str, float | None]:
+def budgets(per_day: float | None, per_month: float | None) -> Budgets:
     """The budgets that options change; 0 takes one away. Raises RequestError."""
-    given = {field: usd for field, usd in zip(BUDGETS, (per_day, per_month), strict=True) if usd is not None}
-    if not all(map(isfinite, given.values())):
+    if not all(isfinite(usd) for usd in (per_day, per_month) if usd is not None):
         raise RequestError("a budget must be a finite number of US dollars", "0 takes it away")
-    return {field: usd or None for field, usd in given.items()}
+    given: Budgets = {}
+    if per_day is not None:
+        given["budget_usd_per_day"] = per_day or None
+    if per_month is not None:
+        given["budget_usd_per_month"] = per_month or None
+    return given
 
 
-def _variable(text: str) -> tuple[str, Json]:
+def _variable(text: str) -> tuple[str, ProfileVariable]:
     from ccs.blocks.env import Variable, check_secret
 
     name, equals, value = text.partition("=")
@@ -78,7 +82,8 @@ def _variable(text: str) -> tuple[str, Json]:
             f"warning: {name} looks like a secret, but is too short to be kept out of logs: it stays a variable, which "
             f"ccs does not show; for a longer one: --secret {name}"
         )
-    return _name(name), Variable.model_validate({"source": source, "value": value}).model_dump(mode="json")
+    checked = Variable.model_validate({"source": source, "value": value})
+    return _name(name), {"source": checked.source.value, "value": checked.value}
 
 
 def _secret(text: str) -> tuple[str, str]:

@@ -6,9 +6,9 @@ import typer
 
 from ccs.cli import words
 from ccs.cli.app import Noun, Session
-from ccs.cli.client import lookup
-from ccs.cli.client.api import Json
-from ccs.cli.client.profile_change import secrets_of, shown, undeclared_secrets
+from ccs.cli.client import lookup, views
+from ccs.cli.client.profile_change import undeclared_secrets
+from ccs.cli.client.rows import ProfileRow
 from ccs.cli.commands.options import Force, ProfileRef, confirm
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import Columns, fields, say, show_list, show_one
@@ -48,8 +48,7 @@ Template = Annotated[
     ),
 ]
 
-_BUDGETS = {"day": "budget_usd_per_day", "month": "budget_usd_per_month"}
-_PROFILES: Columns = {
+_PROFILES: Columns[ProfileRow] = {
     "NAME": "name",
     "VARIABLES": lambda p: sorted(p["variables"]),
     "SECRETS": "secrets",
@@ -61,14 +60,14 @@ _PROFILES: Columns = {
 @app.verb("list", "ccs profiles list")
 def list_() -> None:
     """All profiles, by name; never a secret."""
-    rows = [row(p) for p in Session.api().profiles()]
+    rows = [views.profile(p) for p in Session.api().profiles()]
     show_list(rows, _PROFILES, "profiles", "no profiles yet; make one with: ccs profiles create NAME --secret VARIABLE")
 
 
 @app.verb("get", "ccs profiles get anthropic")
 def get(profile: ProfileRef) -> None:
     """A profile: its variables and where they come from, and the names of its secrets."""
-    show_one(row(lookup.profile(Session.api(), profile)), _text)
+    show_one(views.profile(lookup.profile(Session.api(), profile)), _text)
 
 
 @app.verb("create", "ccs profiles create anthropic --secret ANTHROPIC_API_KEY")
@@ -105,11 +104,11 @@ def create(
     budgets = profile_options.budgets(budget_per_day, budget_per_month)
     if None in budgets.values():  # who means that nothing may be spent would have no budget at all
         raise RequestError("a budget must be greater than 0", "leave it out where there is to be none")
-    change = profile_options.read(env, unset, secret)
-    data = profile_options.applied(change, {"description": description or "", **budgets})
+    change = profile_options.read(env, unset, secret, description=description, budgets=budgets)
+    data = profile_options.applied(change, {})
     made = api.create_profile(name, data, provision.profile_type(api))
     say(f"created profile {name!r}; use it with: ccs jobs create --profile {name}")
-    show_one(row(made), _text)
+    show_one(views.profile(made), _text)
 
 
 @app.verb("update", "ccs profiles update anthropic --env ANTHROPIC_MODEL=sonnet")
@@ -142,14 +141,14 @@ def update(
     change = profile_options.read(env, unset, secret, remove, description, budgets)
     if name and name != found["name"]:
         renamed = renaming.rename(api, found, name, profile_options.applied(change, found["data"]))
-        show_one(row(lookup.profile(api, str(renamed["name"]))), _text)
+        show_one(views.profile(lookup.profile(api, renamed["name"])), _text)
         return
-    with lock.held(api, str(found["id"]), f"profile {found['name']!r}") as held:
+    with lock.held(api, found["id"], f"profile {found['name']!r}") as held:
         fresh = lookup.profile(api, found["id"])
         data = profile_options.applied(change, fresh["data"])
         held.check()
         api.update_profile(fresh, data)
-    show_one(row(lookup.profile(api, found["id"])), _text)
+    show_one(views.profile(lookup.profile(api, found["id"])), _text)
 
 
 @app.verb("delete", "ccs profiles delete anthropic")
@@ -159,7 +158,7 @@ def delete(profile: ProfileRef, force: Force = False) -> None:
 
     api = Session.api()
     found = lookup.profile(api, profile)
-    users = [str(job["name"]) for job in renaming.users(api, str(found["name"]))]
+    users = [job["name"] for job in renaming.users(api, found["name"])]
     used = f", used by {', '.join(users)}" if users else ""
     confirm(f"delete profile {found['name']!r}{used}?", force)
     api.delete_profile(found["id"])
@@ -178,32 +177,19 @@ def lift_limit(profile: ProfileRef) -> None:
 
     api = Session.api()
     found = lookup.profile(api, profile)
-    name = str(found["name"])
+    name = found["name"]
     done = limits.lift(api, limit_variable(name, ""))
     show_lifted(done, {"id": found["id"], "name": name}, f"profile {name!r}")
 
 
-def row(document: Json) -> Json:
-    """A profile in a list; never a secret."""
-    data = document.get("data") or {}
-    return {
-        "id": document["id"],
-        "name": document["name"],
-        "description": data.get("description") or "",
-        "variables": shown(data.get("variables") or {}),
-        "secrets": sorted(secrets_of(data)),
-        **{field: data.get(field) for field in _BUDGETS.values()},
-        "updated": document.get("updated"),
-    }
-
-
-def _text(profile: Json) -> str:
+def _text(profile: ProfileRow) -> str:
     sources = {"static": "{}", "env": "the node's {}", "unset": "(removed)"}
     variables = {n: sources.get(v["source"], "{}").format(v.get("value")) for n, v in profile["variables"].items()}
+    budgets = {"day": profile["budget_usd_per_day"], "month": profile["budget_usd_per_month"]}
     head: dict[str, object] = {
         "Profile": f"{profile['name']}  ({profile['id']})",
         "Description": profile["description"],
-        "Budgets": [f"${profile[k]:g} per {p}" for p, k in _BUDGETS.items() if profile[k]],
+        "Budgets": [f"${usd:g} per {span}" for span, usd in budgets.items() if usd],
         "Changed": words.ago(profile["updated"]),
     }
     return "\n".join(

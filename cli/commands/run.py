@@ -8,7 +8,8 @@ import typer
 
 from ccs.cli.app import FRAME, Session, WriteCommand
 from ccs.cli.client import assignment, views
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import Deployment, FlowRun
 from ccs.cli.commands.job_options import absolute
 from ccs.cli.commands.options import Pool, source_text
 from ccs.cli.commands.task_options import FIELDS
@@ -61,7 +62,7 @@ def run(
     started = api.start_run(made["id"], f"ccs-{uuid4()}", {})
     say(f"run {started['name']} ({started['id']})")
     try:
-        code = following.wait(api, str(started["id"]), Session.settings().ui_url)
+        code = following.wait(api, started["id"], Session.settings().ui_url)
     except CcsError as error:
         if keep is None and isinstance(error, QueuedError):
             raise _withdrawn(api, made, started, error) from error
@@ -72,7 +73,7 @@ def run(
     raise typer.Exit(code)
 
 
-def _remove(api: Api, job: Json, run: Json) -> None:
+def _remove(api: Api, job: Deployment, run: FlowRun) -> None:
     """Delete the job, unless its run goes on without us: it could not be stopped cleanly then."""
     if run["state_type"] in views.ENDED:
         api.delete_job(job["id"])
@@ -80,7 +81,7 @@ def _remove(api: Api, job: Json, run: Json) -> None:
         say(f"its job stays as long as it runs; delete it then with: ccs jobs delete {job['name']}")
 
 
-def _withdrawn(api: Api, job: Json, run: Json, error: QueuedError) -> RequestError:
+def _withdrawn(api: Api, job: Deployment, run: FlowRun, error: QueuedError) -> RequestError:
     """Nobody takes the run: take it back, so that it does not start some time later; the error that says so."""
     api.set_state(run["id"], "CANCELLED", "Cancelled", error.why)
     api.delete_job(job["id"])

@@ -8,7 +8,8 @@ import typer
 from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import lookup, views
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Json, Parameters
+from ccs.cli.client.rows import RunRow
 from ccs.cli.commands.options import Force, JobName, Limit, RunRef, Wait, confirm, duration, more
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import Columns, Format, Talk, say, show_list, show_one, write
@@ -22,7 +23,7 @@ States = Annotated[
 ]
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only of the last 90m, 24h, 7d ….")]
 
-_RUNS: Columns = {
+_RUNS: Columns[RunRow] = {
     "RUN": "name",
     "JOB": "job",
     "STATUS": "status",
@@ -81,7 +82,7 @@ def logs(
     from ccs.cli.commands import following
 
     api = Session.api()
-    identity = str(lookup.run(api, run)["id"])
+    identity = lookup.run(api, run)["id"]
     lines = following.lines(api, identity) if follow_ else following.Log(api, identity).new()
     if Talk.format in (None, Format.TABLE):
         for line in filter(following.is_news, lines):
@@ -108,11 +109,11 @@ def stop(
     show_one(views.run(ended, None, Session.settings().ui_url), lambda r: f"run {r['name']}: {r['status']}")
 
 
-def _rows(where: Json, limit: int) -> tuple[list[Json], int]:
+def _rows(where: Json, limit: int) -> tuple[list[RunRow], int]:
     api = Session.api()
     found, total = api.runs(where, limit)
-    costs = api.results([str(r["id"]) for r in found])
-    return [views.run(r, costs.get(str(r["id"])), Session.settings().ui_url) for r in found], total
+    costs = api.results([r["id"] for r in found])
+    return [views.run(r, costs.get(r["id"]), Session.settings().ui_url) for r in found], total
 
 
 @app.verb("restart", "ccs runs restart 3f2a --wait")
@@ -133,11 +134,12 @@ def restart(
 
     api = Session.api()
     old = lookup.run(api, run)
-    if not old.get("deployment_id"):
+    if not old["deployment_id"]:
         raise RequestError(f"run {old['name']} belongs to no job that is still there", "see: ccs jobs list")
-    deployment = api.job(str(old["deployment_id"]))
-    parameters = {name: value for name, value in (old.get("parameters") or {}).items() if name != "continues"}
-    if parameters.get("job") != (deployment.get("parameters") or {}).get("job"):
+    deployment = api.job(old["deployment_id"])
+    parameters: Parameters = {**old["parameters"]}
+    parameters.pop("continues", None)
+    if parameters.get("job") != deployment["parameters"].get("job"):
         say(f"job {deployment['name']!r} was changed since; as it is now: ccs jobs run {deployment['name']!r}")
     if from_failed:
         parameters = continuing(api, old)
@@ -151,9 +153,9 @@ def delete(
 ) -> None:
     """Delete the records of runs, with their logs and results."""
     api = Session.api()
-    found = {str(r["id"]): r for r in (lookup.run(api, name) for name in run)}
-    names = ", ".join(str(r["name"]) for r in found.values())
-    if alive := [str(r["name"]) for r in found.values() if views.is_under_way(r)]:
+    found = {r["id"]: r for r in (lookup.run(api, name) for name in run)}
+    names = ", ".join(r["name"] for r in found.values())
+    if alive := [r["name"] for r in found.values() if views.is_under_way(r)]:
         raise RequestError(f"still under way: {', '.join(alive)}", f"end it with: ccs runs stop {alive[0]}")
     confirm(f"delete {words.many(len(found), 'run')}: {names}?", force)
     api.delete_runs(list(found))

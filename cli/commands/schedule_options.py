@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import NewSchedule
 from ccs.cli.errors import RequestError
 from ccs.flows.schedules import schedule
 
@@ -26,7 +26,7 @@ Zone = Annotated[
 ]
 
 
-def build(cron: str | None, every: str | None, timezone: str | None) -> list[Json]:
+def build(cron: str | None, every: str | None, timezone: str | None) -> list[NewSchedule]:
     """The schedules that options ask for, as Prefect takes them; RequestError when they make no sense."""
     if cron and every:
         raise RequestError("--cron and --every cannot both be given", "choose one; a job can get more in the UI")

@@ -6,12 +6,13 @@ import typer
 
 from ccs.cli.app import Session
 from ccs.cli.client import views
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import Deployment, Parameters
 from ccs.cli.commands import following
 from ccs.cli.terminal.output import say, show_one
 
 
-def start(api: Api, deployment: Json, parameters: Json, wait: bool) -> None:
+def start(api: Api, deployment: Deployment, parameters: Parameters, wait: bool) -> None:
     """Start a run of a job and show it; with `wait` follow it, and end with the exit code that says how it ended."""
     made = api.start_run(deployment["id"], f"ccs-{uuid4()}", parameters)
     shown = views.run(made, None, Session.settings().ui_url)
@@ -19,4 +20,4 @@ def start(api: Api, deployment: Json, parameters: Json, wait: bool) -> None:
     if not wait:
         show_one(shown, lambda r: f"follow it with: ccs runs logs {r['name']} -f")
         return
-    raise typer.Exit(following.wait(api, str(made["id"]), Session.settings().ui_url))
+    raise typer.Exit(following.wait(api, made["id"], Session.settings().ui_url))

@@ -2,21 +2,48 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import typer
 
 from ccs.cli import words
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.client import lookup, views
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Json
+from ccs.cli.client.rows import RunRow
 from ccs.cli.commands.options import JobName, duration
 from ccs.cli.terminal.output import Columns, fields, say, show_one, table
 
 app = typer.Typer(**FRAME)
 
 _MOST = 5000
-_JOBS: Columns = {
+
+
+class Stats(TypedDict):
+    """What runs add up to."""
+
+    runs: int
+    status: dict[str, int]  # how many ended in each
+    cost_usd: float  # estimated
+    turns: int
+    duration_seconds: float  # theirs together
+
+
+class JobStats(Stats):
+    """What the runs of a job add up to; its name is its id, too."""
+
+    id: str
+    name: str
+
+
+class AllStats(Stats):
+    """What all runs since a time add up to, and those of each job."""
+
+    since: str
+    jobs: list[JobStats]
+
+
+_JOBS: Columns[JobStats] = {
     "JOB": "name",
     "RUNS": "runs",
     "OK": lambda j: j["status"].get("completed", 0),
@@ -42,25 +69,26 @@ def stats(
     runs, total = api.runs(where, _MOST)
     if total > len(runs):
         say(f"the latest {len(runs)} of {total} runs; give a shorter --since for all of them")
-    results = api.results([str(r["id"]) for r in runs])
-    rows = [views.run(r, results.get(str(r["id"])), "") for r in runs]
-    show_one({"since": start.isoformat(), **summed(rows), "jobs": by_job(rows)}, _text)
+    results = api.results([r["id"] for r in runs])
+    rows = [views.run(r, results.get(r["id"]), "") for r in runs]
+    every: AllStats = {"since": start.isoformat(), **summed(rows), "jobs": by_job(rows)}
+    show_one(every, _text)
 
 
-def by_job(rows: Iterable[Json]) -> list[Json]:
+def by_job(rows: Iterable[RunRow]) -> list[JobStats]:
     """What the runs of each job add up to, the most expensive job first."""
-    groups: dict[str, list[Json]] = {}
+    groups: dict[str, list[RunRow]] = {}
     for row in rows:
         groups.setdefault(str(row["job"]), []).append(row)
-    found = [{"id": name, "name": name, **summed(runs)} for name, runs in groups.items()]
+    found: list[JobStats] = [{"id": name, "name": name, **summed(runs)} for name, runs in groups.items()]
     return sorted(found, key=lambda j: (-j["cost_usd"], -j["runs"], j["name"]))
 
 
-def summed(rows: list[Json]) -> Json:
-    """What runs add up to; `duration_seconds` is theirs together."""
+def summed(rows: list[RunRow]) -> Stats:
+    """What runs add up to."""
     status: dict[str, int] = {}
     for row in rows:
-        name = str(row["status"]).lower()
+        name = row["status"].lower()
         status[name] = status.get(name, 0) + 1
     return {
         "runs": len(rows),
@@ -71,7 +99,7 @@ def summed(rows: list[Json]) -> Json:
     }
 
 
-def _text(found: Json) -> str:
+def _text(found: AllStats) -> str:
     head: dict[str, object] = {
         "Since": f"{datetime.fromisoformat(found['since']).astimezone():%Y-%m-%d %H:%M}",
         "Runs": str(found["runs"]),

@@ -1,20 +1,45 @@
 """`ccs status` and `ccs health`: what runs where."""
 
-from typing import Any
+from typing import TypedDict
 
 import typer
 
 from ccs.cli import words
 from ccs.cli.app import FRAME, Command, Session
 from ccs.cli.client import views
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.rows import NodeRow, RunRow
 from ccs.cli.commands.options import Pool
 from ccs.cli.errors import ServerError
 from ccs.cli.terminal.output import Columns, fields, show_one, table
 
 app = typer.Typer(**FRAME)
 
-_NODES: Columns = {"NODE": "name", "STATUS": "status", "HEARTBEAT": lambda n: words.ago(n["last_heartbeat"])}
+_NODES: Columns[NodeRow] = {"NODE": "name", "STATUS": "status", "HEARTBEAT": lambda n: words.ago(n["last_heartbeat"])}
+
+
+ServerRow = TypedDict("ServerRow", {"api_url": str, "from": str, "ui_url": str, "prefect": str})
+"""The server: `from` says where its address comes from, `prefect` its version."""
+
+
+class PoolRow(TypedDict):
+    """The work pool."""
+
+    name: str
+    exists: bool
+    paused: bool
+
+
+class StatusPage(TypedDict):
+    """What runs where."""
+
+    server: ServerRow
+    ccs: str
+    pool: PoolRow
+    nodes: list[NodeRow]  # that are alive
+    profile_type: bool
+    jobs: int
+    runs: list[RunRow]  # under way
 
 
 @app.command("health", cls=Command, epilog="Example:  ccs health && ccs jobs run nightly")
@@ -35,7 +60,7 @@ def status(pool: Pool = None) -> None:
     show_one(_status(Session.api(), pool or Session.settings().pool), _text)
 
 
-def _status(api: Api, pool: str) -> Json:
+def _status(api: Api, pool: str) -> StatusPage:
     from importlib.metadata import version
 
     found = api.pool(pool)
@@ -50,7 +75,7 @@ def _status(api: Api, pool: str) -> Json:
             "prefect": api.version(),
         },
         "ccs": version("ccs"),
-        "pool": {"name": pool, "exists": bool(found), "paused": bool(found and found.get("is_paused"))},
+        "pool": {"name": pool, "exists": bool(found), "paused": bool(found and found["is_paused"])},
         "nodes": [n for n in nodes if n["status"] == "online"],
         "profile_type": api.has_profile_type(),
         "jobs": jobs,
@@ -58,10 +83,10 @@ def _status(api: Api, pool: str) -> Json:
     }
 
 
-def _text(status: Json) -> str:
+def _text(status: StatusPage) -> str:
     server, pool = status["server"], status["pool"]
     pool_words = "missing; make it with: ccs up -d" if not pool["exists"] else "paused" if pool["paused"] else "ready"
-    head: dict[str, Any] = {
+    head: dict[str, object] = {
         "Server": f"{server['api_url']}  (Prefect {server['prefect']}, {server['from']})",
         "UI": server["ui_url"],
         "ccs": status["ccs"],

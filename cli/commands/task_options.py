@@ -2,9 +2,7 @@
 
 import json
 import re
-from typing import Any
 
-from ccs.cli.client.api import Json
 from ccs.cli.commands.options import duration, names, source_text
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.fields import Field
@@ -22,11 +20,11 @@ def _rules(texts: list[str]) -> list[str]:
     return [rule.strip() for text in texts for rule in re.findall(r"(?:[^,(]|\([^)]*\)?)+", text) if rule.strip()]
 
 
-def _gates(commands: list[str]) -> list[Json]:
+def _gates(commands: list[str]) -> list[dict[str, str]]:
     return [{"command": command} for command in commands]
 
 
-def _schema(text: str) -> Any:
+def _schema(text: str) -> object:
     """A JSON schema, itself or in a file of this machine."""
     if not text.lstrip().startswith("{"):
         try:

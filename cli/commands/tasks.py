@@ -1,5 +1,6 @@
 """`ccs tasks`: the Claude Code sessions of a job."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, cast
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from ccs.cli import words
 from ccs.cli.app import Noun, Session
 from ccs.cli.client import assignment, lookup, views
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Deployment, Json, Spec
 from ccs.cli.commands.options import Force, JobName, Limit, TaskRef, Unset, Wait, confirm, more, names
 from ccs.cli.commands.task_options import FIELDS
 from ccs.cli.errors import RequestError
@@ -20,7 +21,7 @@ _FIRST_JOBS = 60
 
 app = Noun("Tasks of a job: one Claude Code session each.")
 
-_TASKS: Columns = {
+_TASKS: Columns[Spec] = {
     "JOB": "job",
     "TASK": "name",
     "ENABLED": "enabled",
@@ -67,7 +68,7 @@ def create(
     deployment = lookup.job(Session.api(), job)
     _store(deployment, lambda spec: spec.setdefault("tasks", []).append(task), task)
     say(f"created task {deployment['name']}/{name}; run it with: ccs jobs run {deployment['name']!r} --wait")
-    _show(str(deployment["id"]), str(task["id"]))
+    _show(deployment["id"], str(task["id"]))
 
 
 @app.verb("update", "ccs tasks update nightly/fix --model opus --gate 'make test' --fix-attempts 2 --unset max-turns")
@@ -132,14 +133,14 @@ def _change(name: str, changes: Json, unset: list[str] | None = None, to: str | 
     if sources & changes.keys():
         taken += [s for s in sources - changes.keys() if s in found and s not in taken]
 
-    def change(spec: Json) -> Json:
+    def change(spec: Spec) -> Spec:
         task = _in(spec, found)
         if "name" in changes:
             editing.rename_task(spec, str(task["name"]), changes["name"])
         fields.assign(task, changes, taken)
         return task
 
-    def take(spec: Json) -> Json:
+    def take(spec: Spec) -> Spec:
         task = change(spec)
         spec["tasks"].remove(task)
         return task
@@ -150,10 +151,10 @@ def _change(name: str, changes: Json, unset: list[str] | None = None, to: str | 
     else:
         editing.require_profiles(api, changes)
         moving.move(api, deployment, target, take)
-    _show(str(target["id"]), str(found["id"]))
+    _show(target["id"], str(found["id"]))
 
 
-def _store(deployment: Json, change: Any, task: Json) -> None:
+def _store(deployment: Deployment, change: Callable[[Spec], object], task: Spec) -> None:
     from ccs.cli.client import editing
 
     editing.require_profiles(Session.api(), {"tasks": [task]})
@@ -165,15 +166,15 @@ def _show(job: str, task: str) -> None:
     show_one(views.task(deployment, lookup.task_in(deployment, lookup.tasks_of(deployment), task)), _text)
 
 
-def _in(spec: Json, task: Json) -> Json:
+def _in(spec: Spec, task: Spec) -> Spec:
     """The task in a spec that was read anew; RequestError when it is gone."""
     for candidate in spec.get("tasks", []):
         if candidate.get("id") == task["id"] or (not candidate.get("id") and candidate["name"] == task["name"]):
-            return cast("Json", candidate)
+            return cast(Spec, candidate)
     raise RequestError(f"task {task['name']!r} was deleted in the meantime", "list them with: ccs tasks list")
 
 
-def _text(task: Json) -> str:
+def _text(task: Spec) -> str:
     order = ["job", "name", "id", "enabled", *(k for k in task if k not in ("job", "name", "id", "enabled"))]
     headings = {"name": "Task", "budget_usd": "Budget", "attempt_budget_usd": "Attempt budget"}
     return output.fields(

@@ -4,7 +4,7 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -21,6 +21,34 @@ if TYPE_CHECKING:
 
 app = Noun("Worktrees: where jobs work beside a repository's main checkout, on this machine.")
 
+
+class WorktreeRow(TypedDict):
+    """A worktree of a job, and what became of the work in it."""
+
+    name: str
+    path: str
+    branch: str | None
+    commit: str
+    base: str | None
+    ahead: int
+    behind: int
+    dirty: bool
+    changes: list[str]  # uncommitted files
+    unmerged: bool
+    missing: bool
+    running: bool
+    locked: bool
+    problem: str | None
+    last_change: str
+
+
+class PruningRow(WorktreeRow):
+    """What became of a worktree."""
+
+    action: str
+    reason: str
+
+
 Directory = Annotated[
     Path,
     typer.Option("--directory", "-C", metavar="DIR", help="A directory in the repository, instead of the current one."),
@@ -30,7 +58,7 @@ Directory = Annotated[
 @app.verb("list", "ccs worktrees list -C ~/project")
 def list_(directory: Directory = Path()) -> None:
     """The worktrees of jobs, and what became of the work in them."""
-    columns: Columns = {
+    columns: Columns[WorktreeRow] = {
         "NAME": "name",
         "BRANCH": "branch",
         "BASE": "base",
@@ -66,7 +94,8 @@ def prune(
     chosen = [tree for tree in found if not obstacles[tree.name]]
     if chosen and not yes:
         _ask(chosen, force)
-    rows, failed = [], False
+    rows: list[PruningRow] = []
+    failed = False
     for tree in found:
         why = obstacles[tree.name]
         if not why and not Session.dry_run:
@@ -74,7 +103,7 @@ def prune(
             failed = failed or error
         done = "kept" if why else "would be removed" if Session.dry_run else "removed"
         rows.append({**_row(tree), "action": done, "reason": why})
-    columns: Columns = {"NAME": "name", "BRANCH": "branch", "ACTION": "action", "REASON": "reason", "PATH": "path"}
+    columns: Columns[PruningRow] = {name.upper(): name for name in ("name", "branch", "action", "reason", "path")}
     show_list(rows, columns, "worktrees", "no worktree of a job here")
     if prints_table() and not Session.dry_run:
         _tell_lost(rows)
@@ -91,7 +120,7 @@ def _ask(chosen: list["Tree"], force: bool) -> None:
     confirm(question, force)
 
 
-def _tell_lost(rows: list[dict[str, Any]]) -> None:
+def _tell_lost(rows: list[PruningRow]) -> None:
     """Name the commits that no branch has any more: they can be had back until git tidies up."""
     for row in rows:
         if row["action"] == "removed" and row["unmerged"]:
@@ -123,7 +152,7 @@ def _remove(directory: Path, name: str, force: bool, age: float | None) -> tuple
         return str(error), True
 
 
-def _row(tree: "Tree") -> dict[str, Any]:
+def _row(tree: "Tree") -> WorktreeRow:
     return {
         "name": tree.name,
         "path": str(tree.path),
@@ -148,6 +177,6 @@ def _text(path: str) -> str:
     return path.encode("utf-8", "replace").decode()
 
 
-def _state(row: Any) -> str:
+def _state(row: WorktreeRow) -> str:
     marks = [mark for mark in ("running", "dirty", "unmerged", "missing", "locked") if row[mark]]
     return ", ".join([*marks, *([row["problem"]] if row["problem"] else [])]) or "ok"

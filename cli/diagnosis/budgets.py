@@ -1,10 +1,10 @@
 """What is left of the budgets of a job and its profiles, as findings; all figures are estimates."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from ccs.cli.client import lookup
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import Deployment
 from ccs.cli.diagnosis.findings import Finding, fail, info
 from ccs.cli.errors import RequestError
 from ccs.flows.budgets.ledger import Ledger, LedgerError
@@ -12,32 +12,30 @@ from ccs.flows.budgets.sums import MICRO, Period, Scope, Sums, UsedUp, is_used_u
 from ccs.flows.server.names import paused_variable
 
 
-def findings(api: Api, deployment: Json) -> Iterator[Finding]:
+def findings(api: Api, deployment: Deployment) -> Iterator[Finding]:
     """How far the day's and month's budgets are used up, where there are any."""
-    spec = (deployment.get("parameters") or {}).get("job") or {}
-    yield from _of(api, Scope.of_job(str(deployment["name"]), str(deployment["id"])), spec)
-    tasks = lookup.tasks_of(deployment)
-    for name in sorted({p for p in (spec.get("profile"), *(t.get("profile") for t in tasks)) if p}):
+    yield from _of(api, Scope.of_job(deployment["name"], deployment["id"]), lookup.spec_of(deployment))
+    for name in sorted(lookup.profiles_of(deployment)):
         if profile := api.profile(name):
-            yield from _of(api, Scope.of_profile(name), profile.get("data") or {})
+            yield from _of(api, Scope.of_profile(name), profile["data"])
 
 
-def pause_of(api: Api, deployment: Json) -> UsedUp | None:
+def pause_of(api: Api, deployment: Deployment) -> UsedUp | None:
     """The budget for which a node has paused the job; None when somebody else has."""
-    record = api.variables.read(paused_variable(str(deployment["id"])))
+    record = api.variables.read(paused_variable(deployment["id"]))
     try:
         return UsedUp.load(record.value) if record else None
     except ValueError:  # changed by hand; then its node leaves the job paused, too
         return None
 
 
-def forget_pause(api: Api, deployment: Json) -> None:
+def forget_pause(api: Api, deployment: Deployment) -> None:
     """Make the pause of a job, or its end, the user's own, which no node undoes."""
-    if pause_of(api, deployment) and (record := api.variables.read(paused_variable(str(deployment["id"])))):
+    if pause_of(api, deployment) and (record := api.variables.read(paused_variable(deployment["id"]))):
         api.variables.delete(record.id)
 
 
-def _of(api: Api, scope: Scope, budgets: Mapping[str, Any]) -> Iterator[Finding]:
+def _of(api: Api, scope: Scope, budgets: Mapping[str, object]) -> Iterator[Finding]:
     limits = {period: budgets.get(f"budget_usd_per_{period}") for period in Period}
     if not any(limits.values()):
         return

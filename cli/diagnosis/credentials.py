@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from ccs.cli.client.api import Json
 from ccs.cli.client.profile_change import secrets_of, undeclared_secrets
+from ccs.cli.client.records import ProfileData, ProfileVariable
 from ccs.cli.diagnosis.findings import Finding, Level, fail, info, ok, warn
 
 _LOGINS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
@@ -13,20 +13,20 @@ _CLOUDS = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE
 _OFF = ("", "0", "false", "no", "off")
 
 
-def variables(data: Json) -> Json:
+def variables(data: ProfileData) -> dict[str, ProfileVariable]:
     """The variables of a profile by name, secrets among them, each with its source and never a secret's value."""
-    secrets = {name: {"source": "secret", "value": ""} for name in secrets_of(data)}
+    secrets: dict[str, ProfileVariable] = {name: {"source": "secret", "value": ""} for name in secrets_of(data)}
     return {**(data.get("variables") or {}), **secrets}
 
 
-def unresolved(data: Json, node: Mapping[str, str]) -> dict[str, str]:
+def unresolved(data: ProfileData, node: Mapping[str, str]) -> dict[str, str]:
     """The variables that have no value where the environment is `node`, each with the one it comes from."""
     found = variables(data)
     return {name: v["value"] for name, v in found.items() if v["source"] == "env" and not node.get(v["value"])}
 
 
 def check(
-    name: str, data: Json, node: Mapping[str, str], is_node: bool, logged_in: bool, is_used: bool = True
+    name: str, data: ProfileData, node: Mapping[str, str], is_node: bool, logged_in: bool, is_used: bool = True
 ) -> Iterator[Finding]:
     """Findings about one profile; none fails one that no job uses.
 
@@ -39,7 +39,7 @@ def check(
             yield finding
 
 
-def _check(name: str, data: Json, node: Mapping[str, str], is_node: bool, logged_in: bool) -> Iterator[Finding]:
+def _check(name: str, data: ProfileData, node: Mapping[str, str], is_node: bool, logged_in: bool) -> Iterator[Finding]:
     subject, update = f"profile {name}", f"ccs profiles update {name}"
     found = {k: v for k, v in variables(data).items() if v["source"] != "unset"}
     missing = unresolved(data, node)
@@ -63,9 +63,9 @@ def _check(name: str, data: Json, node: Mapping[str, str], is_node: bool, logged
         yield ok(subject, f"profile {name!r}: {_login(found, logged_in)}")
 
 
-def _set(found: Json) -> dict[str, str]:
+def _set(found: Mapping[str, ProfileVariable]) -> dict[str, str]:
     """The variables that will have a value; of those that are not static, the value is not known."""
-    values = {name: str(v["value"]) if v["source"] == "static" else "?" for name, v in found.items()}
+    values = {name: v["value"] if v["source"] == "static" else "?" for name, v in found.items()}
     return {name: value for name, value in values.items() if value}
 
 
@@ -91,7 +91,7 @@ def _conflicts(name: str, found: Mapping[str, str], update: str) -> Iterator[Fin
         yield warn(subject, why, f"{update} --secret ANTHROPIC_AUTH_TOKEN")
 
 
-def _login(found: Json, logged_in: bool) -> str:
+def _login(found: Mapping[str, ProfileVariable], logged_in: bool) -> str:
     login = next((n for n in (*_CLOUDS, *_LOGINS) if n in found and found[n].get("value") not in _OFF[1:]), None)
     if login:
         return f"every variable has a value; claude logs in with {login}"

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TypedDict
 
 from ccs.cli import words
 from ccs.cli.client import lookup, views
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import Deployment, FlowRun
 from ccs.cli.diagnosis.findings import Finding, warn
 from ccs.flows.server.names import LIMIT, limit_variable, limited
 from ccs.flows.server.variables import ServerVariable
@@ -15,17 +17,25 @@ _SOON = timedelta(seconds=30)
 """So long before it is due, a node may have taken up a run that waits."""
 
 
+class LiftedLimit(TypedDict):
+    """What the lifting of a limit did."""
+
+    lifted: bool  # False when none held
+    until: str | None  # when it would have ended
+    runs: list[str]  # names of those that go on
+
+
 def all_of(api: Api) -> Iterator[Finding]:
     """Every limit that holds."""
     return _findings(api, api.variables.beginning(LIMIT))
 
 
-def of_job(api: Api, thing: Json) -> Iterator[Finding]:
+def of_job(api: Api, thing: Deployment | FlowRun) -> Iterator[Finding]:
     """Those that make tasks of this job or run wait: of profiles, or of the nodes' logins where they have none."""
     held = api.variables.beginning(LIMIT)
     if not held:
         return
-    spec, pool = lookup.spec_of(thing), thing.get("work_pool_name")
+    spec, pool = lookup.spec_of(thing), thing["work_pool_name"]
     tasks = [task for task in lookup.tasks_of(thing) if task.get("enabled", True)]
     profiles = {task.get("profile") or spec.get("profile") for task in tasks}
     names = {limit_variable(profile, "") for profile in profiles if profile}
@@ -40,7 +50,7 @@ def of_node(api: Api, name: str) -> str | None:
     return own if own in held else next((v for v in held if limited(v) == (True, name)), None)
 
 
-def lift(api: Api, name: str) -> Json:
+def lift(api: Api, name: str) -> LiftedLimit:
     """Have those who wait for the end of a limit, the variable of this name, go on now; what was done.
 
     It is made one whose reset has passed: the first task to go on tries, and the others follow when it had an answer.
@@ -53,18 +63,18 @@ def lift(api: Api, name: str) -> Json:
     runs = list(_waiting(api, name))
     for run in runs:
         message = "Started with ccs before the reset of the usage limit"
-        api.set_state(str(run["id"]), "SCHEDULED", str(run["state_name"]), message, now)
-    names = [str(run["name"]) for run in runs]
-    return {"lifted": until is not None, "until": until and until.isoformat(), "runs": names}
+        api.set_state(run["id"], "SCHEDULED", str(run["state_name"]), message, now)
+    names = [run["name"] for run in runs]
+    return {"lifted": until is not None, "until": until.isoformat() if until else None, "runs": names}
 
 
-def _waiting(api: Api, name: str) -> Iterator[Json]:
+def _waiting(api: Api, name: str) -> Iterator[FlowRun]:
     """The runs that wait for the end of a limit, and not only for some seconds more."""
     runs, _ = api.runs({"state": {"name": {"any_": ["AwaitingRetry"]}}}, lookup.ALL)
     later = [run for run in runs if datetime.fromisoformat(views.due(run) or "") > api.server_time + _SOON]
-    rows = api.results([str(run["id"]) for run in later])
+    rows = api.results([run["id"] for run in later])
     for run in later:
-        tasks = [row for row in rows.get(str(run["id"]), []) if row["verdict"] == TaskState.WAITING]
+        tasks = [row for row in rows.get(run["id"], []) if row["verdict"] == TaskState.WAITING]
         if name in {limit_variable(row["profile"] or None, row["node"]) for row in tasks}:
             yield run
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from ccs.cli import words
 from ccs.cli.client import lookup, views
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import Deployment, FlowRun, WorkPool
 from ccs.cli.diagnosis import advice, budgets, limits, overlap
 from ccs.cli.diagnosis.findings import Finding, fail, info, ranked, warn
 from ccs.flows.record.row import TaskRow
@@ -18,7 +19,7 @@ LATE = 30.0
 _WAITING = ("SCHEDULED", "PENDING")
 
 
-def of_job(api: Api, deployment: Json) -> list[Finding]:
+def of_job(api: Api, deployment: Deployment) -> list[Finding]:
     """Why a job did not run, the most important first."""
     found = [*_contents(api, deployment), *_pause(api, deployment), *_place(api, deployment), *_times(deployment)]
     found += [*limits.of_job(api, deployment), *overlap.of_job(api, deployment)]
@@ -26,12 +27,12 @@ def of_job(api: Api, deployment: Json) -> list[Finding]:
     return ranked(found)
 
 
-def of_run(api: Api, run: Json) -> list[Finding]:
+def of_run(api: Api, run: FlowRun) -> list[Finding]:
     """Why a run does not start, or ended as it did, the most important first."""
     job = lookup.job_of(api, run)
     others = list(overlap.of_run(api, run, job)) if job else []
     if run["state_type"] in views.ENDED:
-        rows = api.results([str(run["id"])]).get(str(run["id"]), [])
+        rows = api.results([run["id"]]).get(run["id"], [])
         return ranked([*_end(run, rows, job is not None), *others, *_node(api, run, rows), *_delay(run, others)])
     waits, beside = _waits(run, api.server_time), list(overlap.beside(api, run, job)) if job else []
     if run["state_type"] in _WAITING:
@@ -40,7 +41,7 @@ def of_run(api: Api, run: Json) -> list[Finding]:
     return ranked([waits, *_said(api, run), *beside, *others, *_delay(run, others)])
 
 
-def _contents(api: Api, deployment: Json) -> Iterator[Finding]:
+def _contents(api: Api, deployment: Deployment) -> Iterator[Finding]:
     tasks, name = lookup.tasks_of(deployment), deployment["name"]
     if not tasks:
         yield fail(
@@ -54,20 +55,20 @@ def _contents(api: Api, deployment: Json) -> Iterator[Finding]:
             yield fail("profile", f"there is no profile {profile!r}: its tasks fail", f"ccs profiles create {profile}")
 
 
-def _pause(api: Api, deployment: Json) -> Iterator[Finding]:
-    if deployment.get("paused") and (why := budgets.pause_of(api, deployment)):
+def _pause(api: Api, deployment: Deployment) -> Iterator[Finding]:
+    if deployment["paused"] and (why := budgets.pause_of(api, deployment)):
         remedy = f"wait, or raise it: {why.remedy}; a node resumes the job within a minute"
         yield fail("paused", f"the job is paused because {why.sentence}", remedy)
         return
     yield from budgets.findings(api, deployment)
-    if deployment.get("paused"):
+    if deployment["paused"]:
         resume = f"ccs jobs update {deployment['name']!r} --resume"
         yield fail("paused", "the job is paused: its schedules do nothing", resume)
 
 
-def _place(api: Api, thing: Json) -> Iterator[Finding]:
+def _place(api: Api, thing: Deployment | FlowRun) -> Iterator[Finding]:
     """What of the pool keeps a job or run from starting."""
-    name = thing.get("work_pool_name")
+    name = thing["work_pool_name"]
     if not name:
         yield fail("pool", "it belongs to no work pool, so no node takes it", "deploy it to a pool, such as ccs")
         return
@@ -75,54 +76,54 @@ def _place(api: Api, thing: Json) -> Iterator[Finding]:
     if pool is None:
         yield fail("pool", f"its work pool {name!r} is gone", f"ccs up -d --pool {name}")
         return
-    if pool.get("is_paused"):
+    if pool["is_paused"]:
         yield fail("pool", f"work pool {name!r} is paused", f"prefect work-pool resume {name}")
     nodes = api.nodes(name)
-    live = [str(n["name"]) for n in nodes if views.is_live(n, api.server_time)]
+    live = [n["name"] for n in nodes if views.is_live(n, api.server_time)]
     if live:
         yield info("node", f"{len(live)} live node(s) in pool {name!r}: {', '.join(live[:5])}")
     else:
-        seen = max((n["last_heartbeat_time"] for n in nodes if n.get("last_heartbeat_time")), default=None)
+        seen = max((n["last_heartbeat_time"] for n in nodes if n["last_heartbeat_time"]), default=None)
         last = f", the last was seen {words.ago(seen)}" if seen else ""
         yield fail("node", f"no node of work pool {name!r} is alive{last}", f"ccs up -d --pool {name}")
     yield from _limits(api, pool, thing)
 
 
-def _limits(api: Api, pool: Json, thing: Json) -> Iterator[Finding]:
-    name, limit = pool["name"], pool.get("concurrency_limit")
+def _limits(api: Api, pool: WorkPool, thing: Deployment | FlowRun) -> Iterator[Finding]:
+    name, limit = pool["name"], pool["concurrency_limit"]
     if limit is not None:
         busy = api.busy(name)
         if busy >= limit:
             raise_it = f"prefect work-pool set-concurrency-limit {name} N"
             yield fail("limit", f"work pool {name!r} takes {limit} runs at a time, and {busy} are under way", raise_it)
-    queue = api.queue(name, thing.get("work_queue_name") or "default")
-    if queue and queue.get("is_paused") and not pool.get("is_paused"):
+    queue = api.queue(name, thing["work_queue_name"] or "default")
+    if queue and queue["is_paused"] and not pool["is_paused"]:
         resume = f"prefect work-queue resume {queue['name']} --pool {name}"
         yield fail("queue", f"work queue {queue['name']!r} is paused", resume)
 
 
-def _slots(api: Api, run: Json) -> Iterator[Finding]:
-    pool = run.get("work_pool_name")
+def _slots(api: Api, run: FlowRun) -> Iterator[Finding]:
+    pool = run["work_pool_name"]
     if pool and _passed(run, api.server_time) > LATE and (busy := api.busy(pool)):
         what = f"{busy} run(s) are under way in work pool {pool!r}: its nodes may be full"
         yield warn("full", what, "wait, or start another node: ccs up -d --name NAME --limit N")
 
 
-def _times(deployment: Json) -> Iterator[Finding]:
-    schedules, name = deployment.get("schedules") or [], deployment["name"]
-    active = [s["schedule"] for s in schedules if s.get("active", True)]
+def _times(deployment: Deployment) -> Iterator[Finding]:
+    schedules, name = deployment["schedules"], deployment["name"]
+    active = views.active_schedules(deployment)
     if not schedules:
         yield info("schedule", "the job has no schedule: it runs when asked to", f"ccs jobs run {name!r}")
     elif not active:
         yield fail("schedule", f"all its {len(schedules)} schedules are inactive", f"activate one in the UI, or give it another: ccs jobs update {name!r} --cron …")  # fmt: skip  # noqa: E501
-    elif not deployment.get("paused"):
+    elif not deployment["paused"]:
         due = min((t for s in active for t in schedule.fire_times(s, datetime.now(UTC), 1)), default=None)
         planned = "; ".join(schedule.describe(s) for s in active)
         when = f": next {due:%a %Y-%m-%d %H:%M:%S %z} ({words.ago(due.isoformat())})" if due else ""
         yield info("schedule", f"it runs {planned}{when}")
 
 
-def _queue(api: Api, deployment: Json) -> Iterator[Finding]:
+def _queue(api: Api, deployment: Deployment) -> Iterator[Finding]:
     own = {"deployment_id": {"any_": [deployment["id"]]}}
     waiting, _ = api.runs({**own, "state": {"type": {"any_": list(_WAITING)}}}, 200)
     late = [r for r in waiting if _passed(r, api.server_time) > LATE]
@@ -140,21 +141,21 @@ def _queue(api: Api, deployment: Json) -> Iterator[Finding]:
         yield info("running", f"{count} run(s) are under way, such as {running[0]['name']}", f"ccs runs logs {running[0]['name']} -f")  # fmt: skip  # noqa: E501
 
 
-def _last(api: Api, deployment: Json) -> Iterator[Finding]:
+def _last(api: Api, deployment: Deployment) -> Iterator[Finding]:
     where = {"deployment_id": {"any_": [deployment["id"]]}, "state": {"type": {"any_": sorted(views.ENDED)}}}
     rows, _ = api.runs(where, 1)
     if not rows:
         yield info("last", "no run of it has ended yet")
         return
-    results = api.results([str(rows[0]["id"])]).get(str(rows[0]["id"]), [])
+    results = api.results([rows[0]["id"]]).get(rows[0]["id"], [])
     for finding in [*_end(rows[0], results), *overlap.of_run(api, rows[0], deployment)]:
         yield Finding(finding.level, finding.id, f"last run {rows[0]['name']}: {finding.what}", finding.do)
 
 
-def _end(run: Json, rows: list[TaskRow], has_job: bool = True) -> Iterator[Finding]:
+def _end(run: FlowRun, rows: list[TaskRow], has_job: bool = True) -> Iterator[Finding]:
     """How a run ended: the state, then each task that was not ok."""
-    name, said = run["name"], (run.get("state") or {}).get("message") or ""
-    when = words.ago(run.get("end_time") or run.get("expected_start_time"))
+    name, said = run["name"], run["state"]["message"] or ""
+    when = words.ago(run["end_time"] or run["expected_start_time"])
     told = any(row["verdict"] not in FINE for row in rows)  # the tasks say it better
     ended = f"was {run['state_name'].lower()}" if run["state_type"] == "CANCELLED" else run["state_name"].lower()
     what = f"it {ended} {when}" + (f": {said}" if said and not told else "")
@@ -180,11 +181,11 @@ def _end(run: Json, rows: list[TaskRow], has_job: bool = True) -> Iterator[Findi
             )
 
 
-def _node(api: Api, run: Json, rows: list[TaskRow]) -> Iterator[Finding]:
+def _node(api: Api, run: FlowRun, rows: list[TaskRow]) -> Iterator[Finding]:
     """The node of a run that crashed, and whether it lives."""
-    labels = run.get("labels") or {}
+    labels = run["labels"]
     node = labels.get("prefect.worker.name") or next((row["node"] for row in rows if row["node"]), None)
-    pool = run.get("work_pool_name")
+    pool = run["work_pool_name"]
     if run["state_type"] != "CRASHED" or not node or not pool:
         return
     if any(n["name"] == node and views.is_live(n, api.server_time) for n in api.nodes(pool)):
@@ -194,23 +195,23 @@ def _node(api: Api, run: Json, rows: list[TaskRow]) -> Iterator[Finding]:
         yield warn("node", f"it ran on node {node!r}, which is not alive", start)
 
 
-def _said(api: Api, run: Json) -> Iterator[Finding]:
+def _said(api: Api, run: FlowRun) -> Iterator[Finding]:
     """What a run under way does, or waits for."""
-    if line := api.last_line(str(run["id"])):
-        text = str(line["message"]).strip().partition("\n")[0]
+    if line := api.last_line(run["id"]):
+        text = line["message"].strip().partition("\n")[0]
         yield info("log", f"its log said last, {words.ago(line['timestamp'])}: {text[:300]}")
 
 
-def _delay(run: Json, others: list[Finding]) -> Iterator[Finding]:
-    if not others and run.get("start_time") and run.get("expected_start_time"):
+def _delay(run: FlowRun, others: list[Finding]) -> Iterator[Finding]:
+    if not others and run["start_time"] and run["expected_start_time"]:
         late = _seconds(run["expected_start_time"], datetime.fromisoformat(run["start_time"]))
         if late > LATE:
             yield warn("late", f"it started {words.span(round(late))} after its time: no node was free or alive then")
 
 
-def _waits(run: Json, now: datetime) -> Finding:
+def _waits(run: FlowRun, now: datetime) -> Finding:
     """What a run that has not ended is doing."""
-    said, kind = (run.get("state") or {}).get("message") or "", run["state_type"]
+    said, kind = run["state"]["message"] or "", run["state_type"]
     more = f": {said}" if said else ""
     if kind == "SCHEDULED":
         due, passed = views.due(run) or "", _passed(run, now)
@@ -227,11 +228,11 @@ def _waits(run: Json, now: datetime) -> Finding:
         return info("pending", f"a node has taken it and is starting it{more}", f"ccs runs logs {run['name']} -f")
     if kind == "CANCELLING":
         return warn("cancelling", f"its node has been asked to end it{more}", f"ccs runs stop {run['name']} --force")
-    since = words.ago(run.get("start_time"))
+    since = words.ago(run["start_time"])
     return info("running", f"it is {run['state_name'].lower()} since {since}{more}", f"ccs runs logs {run['name']} -f")
 
 
-def _passed(run: Json, now: datetime) -> float:
+def _passed(run: FlowRun, now: datetime) -> float:
     """Seconds since a run was due; negative when it is not yet."""
     return _seconds(views.due(run) or now.isoformat(), now)
 

@@ -1,13 +1,14 @@
 """What the server gives to runs: that it answers, its version, the pool, nodes, profiles, jobs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
 from ccs.cli.client import lookup, provision, views
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import BlockDocument, Deployment, ProfileVariable, Spec
 from ccs.cli.client.settings import Settings
 from ccs.cli.diagnosis import credentials, limits
 from ccs.cli.diagnosis.findings import Finding, fail, info, ok, warn
@@ -79,11 +80,11 @@ def _pool(api: Api, name: str) -> Iterator[Finding]:
     if pool is None:
         yield fail("pool", f"there is no work pool {name!r}", "ccs up -d")
         return
-    if pool.get("is_paused"):
+    if pool["is_paused"]:
         yield fail("pool", f"work pool {name!r} is paused: nothing runs", f"prefect work-pool resume {name}")
     else:
         yield ok("pool", f"work pool {name!r} is there")
-    live = [str(n["name"]) for n in api.nodes(name) if views.is_live(n, api.server_time)]
+    live = [n["name"] for n in api.nodes(name) if views.is_live(n, api.server_time)]
     if live:
         yield ok("node", f"{len(live)} live node(s): {', '.join(live[:5])}")
     else:
@@ -103,20 +104,22 @@ def _lost_runs(api: Api) -> Finding:
     return ok("lost-runs", f"a run is Crashed when its node is silent for {watch['trigger']['within']:.0f} s")
 
 
-def _profiles(profiles: list[Json], jobs: list[Json], is_node: bool, logged_in: bool) -> Iterator[Finding]:
+def _profiles(
+    profiles: list[BlockDocument], jobs: list[Deployment], is_node: bool, logged_in: bool
+) -> Iterator[Finding]:
     used = {name for job in jobs for name in lookup.profiles_of(job)}
     for profile in profiles:
-        name, data = str(profile["name"]), profile.get("data") or {}
+        name, data = profile["name"], profile["data"]
         yield from credentials.check(name, data, os.environ, is_node, logged_in, name in used)
     if is_node:
         yield credentials.without_profile(os.environ, logged_in)
 
 
-def _root(profiles: list[Json], jobs: list[Json], is_node: bool) -> Iterator[Finding]:
+def _root(profiles: list[BlockDocument], jobs: list[Deployment], is_node: bool) -> Iterator[Finding]:
     """As root, claude refuses the permissions that are the default, unless it is told that it is in a sandbox."""
     if os.geteuid() != 0:
         return
-    sandboxes = {str(p["name"]) for p in profiles if _is_sandbox(credentials.variables(p.get("data") or {}))}
+    sandboxes = {p["name"] for p in profiles if _is_sandbox(credentials.variables(p["data"]))}
     names = [f"{d['name']}/{t['name']}" for d in jobs for t in lookup.tasks_of(d) if _refused(d, t, sandboxes)]
     if names:
         some = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
@@ -129,12 +132,12 @@ def _root(profiles: list[Json], jobs: list[Json], is_node: bool) -> Iterator[Fin
         )
 
 
-def _is_sandbox(variables: Json) -> bool:
+def _is_sandbox(variables: Mapping[str, ProfileVariable]) -> bool:
     """Whether claude is told that it is in a sandbox; a value that is not known here is taken for a yes."""
-    found = variables.get("IS_SANDBOX") or {"source": "unset"}
-    return found["source"] in ("env", "secret") or found.get("value") == "1"
+    found = variables.get("IS_SANDBOX")
+    return found is not None and (found["source"] in ("env", "secret") or found.get("value") == "1")
 
 
-def _refused(deployment: Json, task: Json, sandboxes: set[str]) -> bool:
-    profile = task.get("profile") or (deployment["parameters"]["job"]).get("profile")
+def _refused(deployment: Deployment, task: Spec, sandboxes: set[str]) -> bool:
+    profile = task.get("profile") or lookup.spec_of(deployment).get("profile")
     return task.get("enabled", True) and task.get("permissions", "bypass") == "bypass" and profile not in sandboxes

@@ -3,19 +3,29 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal, TypedDict
 
-from ccs.cli.client.api import Json
 from ccs.cli.errors import NotFoundError, RequestError
 
 _SHORTEST = 4
 """Characters of an id that name a run."""
 
 
-def files(home: Path) -> list[Json]:
+class FileRow(TypedDict):
+    """A file that tells what happened here."""
+
+    id: str  # of the run, or the name of a log
+    kind: Literal["transcript", "log"]
+    path: str
+    bytes: int
+    modified: str
+
+
+def files(home: Path) -> list[FileRow]:
     """All files that tell what happened here, the latest first."""
     found = [*(home / "runs").glob("*/*"), *home.glob("*.log")] if home.is_dir() else []
     rows = [_row(home, path) for path in found if path.is_file()]
-    return sorted(rows, key=lambda row: str(row["modified"]), reverse=True)
+    return sorted(rows, key=lambda row: row["modified"], reverse=True)
 
 
 def of_run(home: Path, run: str) -> list[Path]:
@@ -37,7 +47,7 @@ def lines(paths: list[Path]) -> Iterator[str]:
             yield from (line.rstrip("\n") for line in file)
 
 
-def _row(home: Path, path: Path) -> Json:
+def _row(home: Path, path: Path) -> FileRow:
     stat = path.stat()
     is_run = path.parent != home
     return {

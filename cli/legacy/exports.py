@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccs.cli.client import exports
-from ccs.cli.client.api import Json
 from ccs.cli.client.drafts import Draft
+from ccs.cli.client.records import Json
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.jobs import Takeover, job_of
 from ccs.cli.legacy.names import shortcut

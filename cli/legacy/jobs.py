@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from ccs.cli.client.api import Json
 from ccs.cli.client.drafts import Draft
+from ccs.cli.client.records import Json, NewSchedule, Spec
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.names import DIRECTORY
 from ccs.cli.legacy.schedules import schedule_of
 from ccs.cli.legacy.takeover import Fields, TakeoverReport
+from ccs.flows.schedules.schedule import Schedule
 
 _PERMISSIONS = ("default", "bypass", "acceptEdits", "plan")
 _RECORDS = ("id", "created_at", "updated_at", "status")
@@ -31,7 +32,7 @@ def job_of(data: Json, tasks: list[Json], how: Takeover) -> Draft:
     """One job with its tasks, in the order in which it ran them."""
     fields = Fields(data, f"job {str(data.get('name', 'Untitled Job'))!r}", how.report)
     name = _name(fields, "Untitled Job")
-    spec: Json = {"name": name, "description": fields.text("description")}
+    spec: Spec = {"name": name, "description": fields.text("description")}
     fields.mapped("description")
     profile = _profile(fields, how)
     spec |= {"profile": profile} if profile else {}
@@ -138,10 +139,10 @@ def _ordered(fields: Fields, tasks: list[Json]) -> list[Json]:
     return [*(by_id[i] for i in dict.fromkeys(order) if i in by_id), *later]
 
 
-def _task(data: Json, job: Json, how: Takeover) -> tuple[Json, Json | None]:
+def _task(data: Json, job: Spec, how: Takeover) -> tuple[Spec, Schedule | None]:
     fields = Fields(data, f"task '{job['name']}/{data.get('name', 'Untitled Task')}'", how.report)
     name = _name(fields, "Untitled Task", [t["name"] for t in job["tasks"]])
-    task: Json = {"id": _id(data, how), "name": name}
+    task: Spec = {"id": _id(data, how), "name": name}
     task["enabled"] = fields.flag("enabled", True)
     task |= _source(fields)
     fields.mapped("enabled")
@@ -271,9 +272,9 @@ def _retry(fields: Fields) -> Json:
     return {"retry": {"max_attempts": attempts, "delay_seconds": max(0, delay), "backoff": factor}}
 
 
-def _merged(schedules: list[tuple[Json, str]]) -> list[Json]:
+def _merged(schedules: list[tuple[Schedule, str]]) -> list[NewSchedule]:
     """Schedules as Prefect takes them; tasks that are due at the same times share one run, in the job's order."""
-    found: list[tuple[Json, list[str]]] = []
+    found: list[tuple[Schedule, list[str]]] = []
     for schedule, task in schedules:
         same = {k: v for k, v in schedule.items() if k != "anchor_date"}
         for other, names in found:

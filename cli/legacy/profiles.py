@@ -1,10 +1,11 @@
 """Profiles and settings of claude-code-scheduler: where each variable comes from, which setting has a place."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ccs.blocks.sensitivity import is_undeclared_secret
-from ccs.cli.client.api import Json
+from ccs.cli.client.profile_change import Change
+from ccs.cli.client.records import ProfileData
 from ccs.cli.legacy.names import SHORTCUTS, profile_name
 from ccs.cli.legacy.takeover import FieldFinding, FieldOutcome, Fields, TakeoverReport
 from ccs.flows.spec.names import MAX_PROFILE_NAME
@@ -39,7 +40,7 @@ class ProfileDraft:
     """A profile that is about to be created; never shown, for it holds secrets."""
 
     name: str
-    data: Json = field(default_factory=dict)
+    data: ProfileData
 
 
 def profile_of(data: Any, taken: set[str], report: TakeoverReport) -> tuple[str, ProfileDraft]:
@@ -57,14 +58,14 @@ def profile_of(data: Any, taken: set[str], report: TakeoverReport) -> tuple[str,
         fields.mapped("name")
     else:
         fields.changed("name", f"is {name!r} now: names here have lower case letters, digits and single dashes")
-    found: Json = {"description": fields.text("description"), "variables": {}, "secrets": {}}
+    found = Change(description=fields.text("description"))
     fields.mapped("description")
     for item in fields.items("env_vars"):
         _add(Fields(item, fields.thing, report), found, name)
     fields.seen("env_vars")
     fields.left("a record of its past", "id", "created_at", "updated_at")
     fields.rest()
-    return identity, ProfileDraft(name, found)
+    return identity, ProfileDraft(name, found.apply({}))
 
 
 def settings_of(data: Any, report: TakeoverReport) -> None:
@@ -80,7 +81,7 @@ def settings_of(data: Any, report: TakeoverReport) -> None:
     fields.rest()
 
 
-def _add(variable: Fields, found: Json, profile: str) -> None:
+def _add(variable: Fields, found: Change, profile: str) -> None:
     """Add one variable to the profile."""
     from ccs.blocks.env import check_name
 
@@ -92,7 +93,7 @@ def _add(variable: Fields, found: Json, profile: str) -> None:
         _tell(variable, name or "env_vars", "not mapped", f"{error}; left out")
         return
     if source == "unset":
-        found["variables"][name] = {"source": "unset", "value": ""}
+        found.variables[name] = {"source": "unset", "value": ""}
         _tell(variable, name, "mapped", "unset")
     elif source == "env":
         _from_node(variable, found, name, value)
@@ -101,24 +102,24 @@ def _add(variable: Fields, found: Json, profile: str) -> None:
     else:
         kind = _STORES.get(source, f"a source {source!r} that ccs does not know")
         why = f"{kind}, which ccs does not read yet: the node must export {name} (its tasks fail until then)"
-        found["variables"][name] = {"source": "env", "value": name}
+        found.variables[name] = {"source": "env", "value": name}
         _tell(
             variable, name, "not mapped", f"comes from {why}; or give it: ccs profiles update {profile} --secret {name}"
         )
 
 
-def _from_node(variable: Fields, found: Json, name: str, value: str) -> None:
+def _from_node(variable: Fields, found: Change, name: str, value: str) -> None:
     from ccs.blocks.env import check_name
 
     try:
-        found["variables"][name] = {"source": "env", "value": check_name(value)}
+        found.variables[name] = {"source": "env", "value": check_name(value)}
     except ValueError as error:
         _tell(variable, name, "not mapped", f"{error}; left out")
     else:
         _tell(variable, name, "mapped", f"the node's {value}")
 
 
-def _static(variable: Fields, found: Json, name: str, value: str) -> None:
+def _static(variable: Fields, found: Change, name: str, value: str) -> None:
     from ccs.blocks.env import check_secret
 
     if not value:
@@ -126,13 +127,13 @@ def _static(variable: Fields, found: Json, name: str, value: str) -> None:
     elif "\0" in value:
         _tell(variable, name, "not mapped", "its value holds a NUL character; left out")
     elif not is_undeclared_secret(name, value):
-        found["variables"][name] = {"source": "static", "value": value}
+        found.variables[name] = {"source": "static", "value": value}
         _tell(variable, name, "mapped", "a variable")
     else:
         try:
-            found["secrets"][name] = check_secret(name, value)
+            found.secrets[name] = check_secret(name, value)
         except ValueError as error:
-            found["variables"][name] = {"source": "env", "value": name}
+            found.variables[name] = {"source": "env", "value": name}
             _tell(variable, name, "not mapped", f"{error}: the node must export {name}")
         else:
             _tell(variable, name, "changed", "looks like a secret and is stored as one")

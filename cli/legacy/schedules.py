@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime
 
-from ccs.cli.client.api import Json
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.takeover import Fields
 from ccs.flows.schedules import cron, schedule
@@ -21,7 +20,7 @@ _FIELDS = {
 }
 
 
-def schedule_of(fields: Fields) -> Json | None:
+def schedule_of(fields: Fields) -> schedule.Schedule | None:
     """The schedule that the fields of a task's `schedule` ask for; None when there is none, or none that ccs has."""
     kind = fields.text("schedule_type", default="manual")
     if kind not in _FIELDS:
@@ -50,7 +49,7 @@ def _idle(kind: str) -> list[str]:
     return [name for other, names in _FIELDS.items() if other != kind for name in names]
 
 
-def _calendar(fields: Fields) -> Json | None:
+def _calendar(fields: Fields) -> schedule.Schedule | None:
     frequency = fields.text("calendar_frequency", default="daily")
     time = fields.text("calendar_time", default="00:00")
     days = fields.items("calendar_days_of_week") or [0]
@@ -74,7 +73,7 @@ def _calendar(fields: Fields) -> Json | None:
     return _cron(f"{clock} {tail}")
 
 
-def _interval(fields: Fields) -> Json | None:
+def _interval(fields: Fields) -> schedule.Schedule | None:
     kind = fields.text("interval_type", default="custom")
     used = {"simple": ["interval_preset"], "custom": ["interval_value", "interval_unit"], "cron": ["interval_cron"]}
     if kind not in used:
@@ -99,7 +98,7 @@ def _interval(fields: Fields) -> Json | None:
     return found
 
 
-def _crontab(fields: Fields) -> Json | None:
+def _crontab(fields: Fields) -> schedule.Schedule | None:
     text = fields.text("interval_cron", default="* * * * *")
     try:
         found = _cron(cron.check(text))
@@ -116,7 +115,7 @@ def _crontab(fields: Fields) -> Json | None:
     return found
 
 
-def _every(fields: Fields, name: str, seconds: int, words: str) -> Json | None:
+def _every(fields: Fields, name: str, seconds: int, words: str) -> schedule.Schedule | None:
     if not schedule.MIN_INTERVAL <= seconds <= _LONGEST:
         short = f"is shorter than {schedule.MIN_INTERVAL} seconds" if 0 < seconds < _LONGEST else "is not an interval"
         fields.lost(name, f"{words!r} {short}; the task has no schedule")
@@ -124,7 +123,7 @@ def _every(fields: Fields, name: str, seconds: int, words: str) -> Json | None:
     return {"interval": seconds, "anchor_date": datetime.now(UTC).replace(microsecond=0).isoformat()}
 
 
-def _cron(expression: str) -> Json:
+def _cron(expression: str) -> schedule.Schedule:
     return {"cron": expression, "day_or": True}
 
 

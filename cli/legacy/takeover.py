@@ -1,11 +1,11 @@
 """What was taken over from somewhere else, field by field: what was mapped, what was not, and why."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Json
 from ccs.cli.errors import RequestError
 
 
@@ -27,6 +27,19 @@ class FieldFinding:
     outcome: FieldOutcome
     reason: str = ""
 
+    def row(self) -> "FieldRow":
+        """The finding as JSON."""
+        return {"thing": self.thing, "field": self.field, "outcome": self.outcome, "reason": self.reason}
+
+
+class FieldRow(TypedDict):
+    """A field finding as JSON."""
+
+    thing: str
+    field: str
+    outcome: FieldOutcome
+    reason: str
+
 
 @dataclass
 class TakeoverReport:
@@ -35,9 +48,9 @@ class TakeoverReport:
     source: str
     findings: list[FieldFinding] = field(default_factory=list)
 
-    def rows(self) -> list[Json]:
+    def rows(self) -> list[FieldRow]:
         """The findings as JSON."""
-        return [asdict(finding) for finding in self.findings]
+        return [finding.row() for finding in self.findings]
 
 
 _KINDS = {

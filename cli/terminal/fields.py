@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import typer
 
 from ccs.cli.client import assignment
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Json, Spec
 from ccs.cli.errors import RequestError
 from ccs.cli.terminal.output import say
 
@@ -86,7 +86,7 @@ def read(fields: Sequence[Field], options: Json) -> Json:
     return found
 
 
-def assign(spec: Json, changes: Json, unset: Iterable[str] = ()) -> None:
+def assign(spec: Spec, changes: Json, unset: Iterable[str] = ()) -> None:
     """Set fields of a spec by their paths, and take back others to their defaults; say which of these had none."""
     for path in assignment.take(spec, unset):
         say(f"{path} was not set")

@@ -1,11 +1,11 @@
 """Usage limits on the terminal."""
 
 from ccs.cli import words
-from ccs.cli.client.api import Json
-from ccs.cli.terminal.output import show_one
+from ccs.cli.diagnosis.limits import LiftedLimit
+from ccs.cli.terminal.output import Row, show_one
 
 
-def show_lifted(done: Json, thing: Json, whose: str) -> None:
+def show_lifted(done: LiftedLimit, thing: Row, whose: str) -> None:
     """The result of lifting a limit."""
     gone = f"lifted the usage limit of {whose}" if done["lifted"] else f"no usage limit of {whose} holds"
     runs = done["runs"]

@@ -4,17 +4,20 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Named
 from ccs.cli.errors import ServerError, UnreachableError
 from ccs.cli.terminal.output import Columns, Format, Talk, is_terminal, prints_table, say, show_one, table, write
+
+N = TypeVar("N", bound=Named)
 
 _LONGEST = 3600.0
 _HOME, _CLEAR_REST, _CLEAR_LINE = "\x1b[H", "\x1b[0J", "\x1b[K"
 _OTHER_SCREEN, _OWN_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
 
-def watch(read: Callable[[], list[Json]], columns: Columns, title: str, seconds: float) -> None:
+def watch(read: Callable[[], list[N]], columns: Columns[N], title: str, seconds: float) -> None:
     """Show what `read` gives every so many seconds; on a pipe, each row once more whenever it changed, as NDJSON."""
     seconds = seconds if seconds < _LONGEST else _LONGEST  # also for what is no number
     read()  # what is wrong from the start ends it; later, a server may be away for a while
@@ -27,7 +30,7 @@ def watch(read: Callable[[], list[Json]], columns: Columns, title: str, seconds:
         return
 
 
-def _draw(read: Callable[[], list[Json]], columns: Columns, title: str, seconds: float) -> None:
+def _draw(read: Callable[[], list[N]], columns: Columns[N], title: str, seconds: float) -> None:
     from shutil import get_terminal_size
 
     sys.stdout.write(_OTHER_SCREEN)
@@ -45,21 +48,21 @@ def _draw(read: Callable[[], list[Json]], columns: Columns, title: str, seconds:
         sys.stdout.flush()
 
 
-def _stream(read: Callable[[], list[Json]], seconds: float) -> None:
-    known: dict[str, Json] = {}
+def _stream(read: Callable[[], list[N]], seconds: float) -> None:
+    known: dict[str, N] = {}
     Talk.format = Format.IDS if Talk.format is Format.IDS else Format.NDJSON
     while True:
         rows, trouble = _read(read)
         if trouble:
             say(trouble.strip())
         for row in reversed(rows):
-            if known.get(str(row["id"])) != row:
-                known[str(row["id"])] = row
+            if known.get(row["id"]) != row:
+                known[row["id"]] = row
                 show_one(row, str)
         time.sleep(seconds)
 
 
-def _read(read: Callable[[], list[Json]]) -> tuple[list[Json], str]:
+def _read(read: Callable[[], list[N]]) -> tuple[list[N], str]:
     """The rows, or none with what is the trouble: a server may be away for a while."""
     try:
         return read(), ""

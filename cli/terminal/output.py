@@ -6,10 +6,11 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import TextIO, TypeVar
 
-Row = Mapping[str, Any]
-Columns = Mapping[str, str | Callable[[Any], object]]
+Row = Mapping[str, object]
+R = TypeVar("R", bound=Row)
+Columns = Mapping[str, str | Callable[[R], object]]
 """Headings of a table, each with the key of a row or a function of it."""
 
 _COLOURS = {"completed": 32, "online": 32, "ok": 32, "running": 36, "failed": 31, "crashed": 31, "cancelled": 33}
@@ -83,7 +84,7 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty()
 
 
-def show_list(rows: Sequence[Row], columns: Columns, key: str = "", empty: str = "") -> None:
+def show_list(rows: Sequence[R], columns: Columns[R], key: str = "", empty: str = "") -> None:
     """Show rows: a table on a terminal; on a pipe `{key: rows}`, or the bare list when there is no key."""
     match _format():
         case Format.TABLE:
@@ -103,7 +104,7 @@ def show_list(rows: Sequence[Row], columns: Columns, key: str = "", empty: str =
             write(_json({key: rows} if key else rows))
 
 
-def show_one(row: Row, text: Callable[[Any], str]) -> None:
+def show_one(row: R, text: Callable[[R], str]) -> None:
     """Show one thing: `text` of it on a terminal, all of it on a pipe."""
     match _format():
         case Format.TABLE:
@@ -118,7 +119,7 @@ def show_one(row: Row, text: Callable[[Any], str]) -> None:
             write(_json(row))
 
 
-def table(rows: Sequence[Row], columns: Columns) -> str:
+def table(rows: Sequence[R], columns: Columns[R]) -> str:
     """Rows as a table that fits the terminal."""
     from shutil import get_terminal_size
 
@@ -161,7 +162,7 @@ def _format() -> Format:
     return Talk.format or (Format.TABLE if is_terminal(sys.stdout) else Format.JSON)
 
 
-def _json(value: Any, indent: int | None = 2) -> str:
+def _json(value: object, indent: int | None = 2) -> str:
     import json
 
     is_ascii = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
@@ -169,7 +170,7 @@ def _json(value: Any, indent: int | None = 2) -> str:
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
-def _yaml(value: Any) -> str:
+def _yaml(value: object) -> str:
     import json
 
     import yaml

@@ -1,15 +1,15 @@
 """What a rehearsal (--dry-run) kept, as the result of the command."""
 
 import json
-from typing import Any
 
+from ccs.cli.client.rehearsal import KeptRequest
 from ccs.cli.terminal.output import Talk, show_list
 
 _CUT = 200
 """Characters of a body in a table."""
 
 
-def show(requests: list[dict[str, Any]]) -> None:
+def show(requests: list[KeptRequest]) -> None:
     """The requests as the result of the command."""
     Talk.muted = False
     show_list(

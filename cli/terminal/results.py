@@ -1,11 +1,11 @@
 """The end of a run on the terminal: its state and what each task did, cost and left behind."""
 
 from ccs.cli import words
-from ccs.cli.client.api import Json
+from ccs.cli.client.rows import RunPage, TaskResult
 from ccs.cli.terminal.output import Columns, fields, plain, prints_table, say, show_one, table
 from ccs.flows.spec.verdict import FINE
 
-_TASKS: Columns = {
+_TASKS: Columns[TaskResult] = {
     "TASK": "task",
     "VERDICT": "verdict",
     "TURNS": "turns",
@@ -16,14 +16,14 @@ _TASKS: Columns = {
 }
 
 
-def show(run: Json) -> None:
+def show(run: RunPage) -> None:
     """The run's result: on a terminal its tasks and one line, on a pipe everything."""
     if prints_table():
         say("")
     show_one(run, _short)
 
 
-def text(run: Json) -> str:
+def text(run: RunPage) -> str:
     """Everything about a run, for reading."""
     head: dict[str, object] = {
         "Run": f"{run['name']}  ({run['id']})",
@@ -48,7 +48,7 @@ def text(run: Json) -> str:
     return fields(head) + (f"\n\n{table(run['tasks'], _TASKS)}" if run["tasks"] else "")
 
 
-def _short(run: Json) -> str:
+def _short(run: RunPage) -> str:
     rows = f"{table(run['tasks'], _TASKS)}\n\n" if run["tasks"] else ""
     cost = f", {words.dollars(run['cost_usd'])}" if run["cost_usd"] is not None else ""
     told = any(t["verdict"] not in FINE for t in run["tasks"])  # the table has it

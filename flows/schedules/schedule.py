@@ -1,9 +1,9 @@
 """Schedules of a job as Prefect stores them: made, said in words, and when they come due."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TypedDict
 
 from ccs.flows.schedules import cron
 
@@ -15,6 +15,21 @@ LONGEST = 100 * 365 * 86400
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(?:\d+[smhdw])+|\d+")
+
+
+class Schedule(TypedDict, total=False):
+    """When a job comes due, as Prefect stores it: by one of cron, interval and rrule."""
+
+    cron: str
+    day_or: bool
+    """Whether a day of the month or of the week is enough where the expression names both."""
+    interval: float
+    """Seconds."""
+    anchor_date: str
+    """A time from which intervals are counted, in ISO 8601."""
+    rrule: str
+    timezone: str | None
+    """A region of the IANA database; UTC where there is none."""
 
 
 def seconds(text: str) -> int:
@@ -45,12 +60,12 @@ class ZoneError(ValueError):
         self.hint = hint
 
 
-def by_cron(expression: str, zone: str = "UTC") -> dict[str, Any]:
+def by_cron(expression: str, zone: str = "UTC") -> Schedule:
     """The schedule of a cron expression; ValueError when it is none, ZoneError when the zone is none."""
     return {"cron": cron.check(expression), "timezone": check_zone(zone), "day_or": True}
 
 
-def by_interval(length: int, zone: str = "UTC") -> dict[str, Any]:
+def by_interval(length: int, zone: str = "UTC") -> Schedule:
     """The schedule that comes due every `length` seconds from now on; ValueError when they are too few."""
     if length < MIN_INTERVAL:
         raise ValueError(f"{in_words(length)} is shorter than {MIN_INTERVAL} seconds")
@@ -81,17 +96,17 @@ def check_zone(name: str) -> str:
     raise ZoneError(name, hint)
 
 
-def describe(schedule: Mapping[str, Any]) -> str:
+def describe(schedule: Schedule) -> str:
     """A stored schedule in words."""
     zone = schedule.get("timezone") or "UTC"
     if "cron" in schedule:
-        return f"{cron.describe(str(schedule['cron']))} ({zone})"
+        return f"{cron.describe(schedule['cron'])} ({zone})"
     if "interval" in schedule:
-        return f"every {in_words(float(schedule['interval']))} ({zone})"
+        return f"every {in_words(schedule['interval'])} ({zone})"
     return f"{schedule.get('rrule', 'unknown')} ({zone})"
 
 
-def fire_times(schedule: Mapping[str, Any], after: datetime, count: int = 3) -> list[datetime]:
+def fire_times(schedule: Schedule, after: datetime, count: int = 3) -> list[datetime]:
     """The next times a stored schedule comes due, in its own zone; none for a recurrence rule."""
     from zoneinfo import ZoneInfo
 
@@ -101,21 +116,21 @@ def fire_times(schedule: Mapping[str, Any], after: datetime, count: int = 3) -> 
         return []
     if "cron" in schedule:
         times = _cron_times(schedule, after, zone)
-    elif float(schedule.get("interval") or 0) > 0:
+    elif schedule.get("interval", 0) > 0:
         times = _interval_times(schedule, after, zone)
     else:
         return []
     return [time for time, _ in zip(times, range(count), strict=False)]
 
 
-def _cron_times(schedule: Mapping[str, Any], after: datetime, zone: tzinfo) -> Iterator[datetime]:
+def _cron_times(schedule: Schedule, after: datetime, zone: tzinfo) -> Iterator[datetime]:
     """As Prefect does it: on the local clock, then by the time that passes, so that a change of clocks shifts no run
     twice."""
     from croniter import croniter
 
     start = after.astimezone(zone)
     naive, previous = start.replace(tzinfo=None), start
-    clock = croniter(str(schedule["cron"]), naive, day_or=bool(schedule.get("day_or", True)))
+    clock = croniter(schedule["cron"], naive, day_or=schedule.get("day_or", True))
     while True:
         local: datetime = clock.get_next(datetime)
         due = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)  # a time that does not exist moves on
@@ -124,9 +139,9 @@ def _cron_times(schedule: Mapping[str, Any], after: datetime, zone: tzinfo) -> I
             previous = due
 
 
-def _interval_times(schedule: Mapping[str, Any], after: datetime, zone: tzinfo) -> Iterator[datetime]:
-    step = float(schedule["interval"])
-    anchor = datetime.fromisoformat(str(schedule.get("anchor_date") or "2020-01-01T00:00:00+00:00"))
+def _interval_times(schedule: Schedule, after: datetime, zone: tzinfo) -> Iterator[datetime]:
+    step = schedule["interval"]
+    anchor = datetime.fromisoformat(schedule.get("anchor_date") or "2020-01-01T00:00:00+00:00")
     whole_days = step % 86400 == 0
     first = anchor.astimezone(zone if whole_days else UTC)  # days keep the local hour over a change of clocks
     passed = (after.astimezone(first.tzinfo) - first).total_seconds()

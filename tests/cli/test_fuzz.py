@@ -9,66 +9,13 @@ from typing import Any
 
 import pytest
 
-from ccs.cli.client import editing, stopping, transport
+from ccs.cli.client import stopping, transport
 from ccs.cli.commands import following
-from ccs.flows.spec.parameters import parameter_schema
 from tests.fakes.damage import ODD, damaged
+from tests.fakes.records import ID, JOB, LOG, NODE, POOL, PROFILE, RUN, STATE, TABLE, TIME
 from tests.fakes.server import Answer, bad, drops, gives
 from tests.worlds.cli import Cli, Said
 
-TIME = "2026-01-01T00:00:00+00:00"
-ID = "0a1b2c3d-0000-4000-8000-000000000000"
-SPEC = editing.dump(
-    editing.checked(
-        {
-            "name": "nightly",
-            "working_directory": {"path": "/srv"},
-            "profile": "work",
-            "tasks": [{"name": "fix", "prompt": "p", "retry": {"max_attempts": 3}}, {"name": "test", "prompt": "q"}],
-        }
-    )
-)
-KINDS = ({"cron": "0 9 * * *", "timezone": "UTC"}, {"interval": 3600.0, "anchor_date": TIME}, {"rrule": "FREQ=DAILY"})
-JOB = {
-    "id": ID,
-    "name": "nightly",
-    "parameters": {"job": SPEC, "only": []},
-    "parameter_openapi_schema": parameter_schema(),
-    "schedules": [{"id": ID, "schedule": kind, "active": True, "parameters": {"only": ["fix"]}} for kind in KINDS],
-    "paused": False,
-    "work_pool_name": "ccs",
-    "tags": ["a"],
-    "created": TIME,
-    "updated": TIME,
-}
-STATE = {"id": ID, "type": "FAILED", "name": "Failed", "message": "why", "timestamp": TIME, "data": None}
-RUN = {
-    "id": ID,
-    "name": "brave-cat",
-    "deployment_id": ID,
-    "parameters": {"job": SPEC, "only": ["fix"]},
-    "state": STATE,
-    "state_type": "FAILED",
-    "state_name": "Failed",
-    "expected_start_time": TIME,
-    "start_time": TIME,
-    "end_time": TIME,
-    "total_run_time": 4.2,
-    "auto_scheduled": False,
-    "work_pool_name": "ccs",
-}
-ROW = {"task": "fix", "verdict": "auth", "attempts": 1, "turns": 3, "cost_usd": 0.25, "duration_seconds": 4.2}
-PROFILE = {
-    "id": ID,
-    "name": "work",
-    "data": {"variables": {"A": {"source": "env", "value": "B"}}, "secrets": {"S": "********"}},
-    "block_schema_id": ID,
-    "block_type_id": ID,
-    "updated": TIME,
-}
-NODE = {"id": ID, "name": "n1", "status": "ONLINE", "last_heartbeat_time": TIME, "heartbeat_interval_seconds": 30}
-POOL = {"id": ID, "name": "ccs", "type": "process", "is_paused": False, "status": "READY", "base_job_template": {}}
-LOG = {"id": ID, "timestamp": TIME, "level": 20, "message": "line", "name": "ccs", "flow_run_id": ID}
 SHAPES: dict[str, Any] = {  # by the beginning of a path
     "POST /api/deployments/paginate": {"results": [JOB], "count": 1, "limit": 200, "pages": 1, "page": 1},
     "POST /api/deployments/": JOB,
@@ -79,7 +26,7 @@ SHAPES: dict[str, Any] = {  # by the beginning of a path
     "POST /api/flow_runs/": {"status": "ACCEPT", "state": STATE},
     "GET /api/flow_runs/": RUN,
     "POST /api/task_runs/": [RUN],
-    "POST /api/artifacts/": [{"id": ID, "flow_run_id": ID, "key": "ccs-x", "data": json.dumps([ROW, ROW])}],
+    "POST /api/artifacts/": [TABLE],
     "POST /api/logs/": [LOG],
     "POST /api/block_documents/filter": [PROFILE],
     "GET /api/block_documents/": PROFILE,

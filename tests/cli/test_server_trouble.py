@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from ccs.cli.client import transport
+from tests.fakes.records import JOB
 from tests.fakes.server import Answer, bad, drops, gives
 from tests.worlds.cli import CCS, Cli
 
@@ -128,7 +129,7 @@ def test_answers_of_an_unexpected_shape_give_a_sentence() -> None:
 
 
 def test_a_reader_that_has_enough_is_no_error() -> None:
-    many = [{"id": str(i), "name": f"job {i}", "parameters": {}, "schedules": []} for i in range(2000)]
+    many = [{**JOB, "id": str(i), "name": f"job {i}", "parameter_openapi_schema": None} for i in range(2000)]
     with bad(gives(200, {"results": many, "count": 2000})) as (_, ccs):
         child = subprocess.run(
             ["bash", "-o", "pipefail", "-c", f"{CCS} jobs list --limit 2000 | head -1"],

@@ -7,43 +7,56 @@ import pytest
 
 from ccs.cli.client import lookup
 from ccs.cli.client.api import Api
+from ccs.cli.client.records import BlockDocument, Deployment, FlowRun, Parameters, Spec
 from ccs.cli.errors import NotFoundError, RequestError
+from tests.fakes.records import JOB, PROFILE, RUN
 
 ONE, TWO, THREE = (f"{digit}a1b2c3d-0000-4000-8000-000000000000" for digit in "012")
 
 
-def deployment(identity: str, name: str, *tasks: dict[str, Any]) -> dict[str, Any]:
-    return {"id": identity, "name": name, "parameters": {"job": {"name": name, "tasks": list(tasks)}}}
+def deployment(identity: str, name: str, *tasks: Spec, **fields: str) -> Deployment:
+    spec = {"name": name, "tasks": list(tasks), **fields}
+    return {**JOB, "id": identity, "name": name, "parameters": {"job": spec}}
+
+
+def run(identity: str, name: str, job: str | None = None) -> FlowRun:
+    return {**RUN, "id": identity, "name": name, "deployment_id": job}
+
+
+def profile(identity: str, name: str) -> BlockDocument:
+    return {**PROFILE, "id": identity, "name": name}
 
 
 JOBS = [
     deployment(ONE, "nightly", {"id": TWO, "name": "fix"}, {"id": THREE, "name": "test"}),
     deployment(TWO, "weekly", {"id": "2a1b2c3d-0000-4000-8000-000000000001", "name": "fix"}, {"name": "by hand"}),
 ]
-RUNS = [{"id": ONE, "name": "brave-cat"}, {"id": TWO, "name": "calm-dog"}, {"id": THREE, "name": "calm-dog"}]
+RUNS = [run(ONE, "brave-cat"), run(TWO, "calm-dog"), run(THREE, "calm-dog")]
 
 
 class Known:
     """A server that knows the jobs, runs and profiles above."""
 
-    def find(self, path: str) -> dict[str, Any] | None:
-        rows = JOBS if path.startswith("/deployments/") else RUNS
-        return next((row for row in rows if path.endswith(str(row["id"]))), None)
+    def find_job(self, identity: str) -> Deployment | None:
+        return next((job for job in JOBS if job["id"] == identity), None)
 
-    def jobs(self, _: int, name: str | None = None) -> tuple[list[dict[str, Any]], int]:
+    def find_run(self, identity: str) -> FlowRun | None:
+        return next((run for run in RUNS if run["id"] == identity), None)
+
+    def jobs(self, _: int, name: str | None = None) -> tuple[list[Deployment], int]:
         found = [job for job in JOBS if name in (None, job["name"])]
         return found, len(found)
 
-    def runs(self, where: dict[str, Any], _: int) -> tuple[list[dict[str, Any]], int]:
+    def runs(self, where: dict[str, Any], _: int) -> tuple[list[FlowRun], int]:
         names = (where.get("name") or {}).get("any_")
         found = [run for run in RUNS if names is None or run["name"] in names]
         return found, len(found)
 
-    def profile(self, name: str) -> dict[str, Any] | None:
+    def profile(self, name: str) -> BlockDocument | None:
         return next((p for p in self.profiles() if p["name"] == name), None)
 
-    def profiles(self) -> list[dict[str, Any]]:
-        return [{"id": ONE, "name": "work"}, {"id": TWO, "name": "home"}]
+    def profiles(self) -> list[BlockDocument]:
+        return [profile(ONE, "work"), profile(TWO, "home")]
 
 
 API = cast(Api, Known())
@@ -123,21 +136,19 @@ def test_a_task_without_an_id_has_one_that_follows_from_its_names() -> None:
     assert first["id"] == again["id"] == str(UUID(first["id"]))
 
 
-@pytest.mark.parametrize(
-    "broken", [{}, {"parameters": None}, {"parameters": {"job": "x"}}, {"parameters": {"job": {"tasks": "x"}}}], ids=str
-)
-def test_a_deployment_that_is_no_job_has_no_tasks(broken: dict[str, Any]) -> None:
+@pytest.mark.parametrize("parameters", [{}, {"job": None}, {"job": "x"}, {"job": {"tasks": "x"}}], ids=str)
+def test_a_deployment_that_is_no_job_has_no_tasks(parameters: Parameters) -> None:
+    broken: Deployment = {**JOB, "parameters": parameters}
     assert lookup.tasks_of(broken) == []
     assert lookup.profiles_of(broken) == set()
 
 
 def test_the_profiles_of_a_job_are_its_own_and_its_tasks() -> None:
-    job = deployment(ONE, "a", {"name": "x", "profile": "work"}, {"name": "y"})
-    job["parameters"]["job"]["profile"] = "home"
+    job = deployment(ONE, "a", {"name": "x", "profile": "work"}, {"name": "y"}, profile="home")
     assert lookup.profiles_of(job) == {"work", "home"}
 
 
-@pytest.mark.parametrize(("run", "name"), [({"deployment_id": ONE}, "nightly"), ({"deployment_id": None}, None)])
-def test_the_job_of_a_run_may_be_gone(run: dict[str, Any], name: str | None) -> None:
-    found = lookup.job_of(API, run)
+@pytest.mark.parametrize(("job", "name"), [(ONE, "nightly"), (THREE, None), (None, None)])
+def test_the_job_of_a_run_may_be_gone(job: str | None, name: str | None) -> None:
+    found = lookup.job_of(API, run(ONE, "brave-cat", job))
     assert (found and found["name"]) == name

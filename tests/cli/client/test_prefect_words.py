@@ -3,25 +3,31 @@
 import pytest
 
 from ccs.cli.client import prefect_words
+from ccs.cli.client.records import LogLine, State
+from tests.fakes.records import LOG, STATE
 
 
-def line(message: str, name: str = "prefect.flow_runs", level: int = 20) -> dict[str, object]:
-    return {"message": message, "name": name, "level": level}
+def line(message: str, name: str = "prefect.flow_runs", level: int = 20) -> LogLine:
+    return {**LOG, "message": message, "name": name, "level": level}
+
+
+def state(kind: str, message: str | None) -> State:
+    return {**STATE, "type": kind, "message": message}
 
 
 @pytest.mark.parametrize(
-    ("state", "expected"),
+    ("said", "expected"),
     [
-        ({"type": "CANCELLED", "message": "Deployment concurrency limit reached."}, True),
-        ({"type": "CANCELLED", "message": "somebody stopped it"}, False),
-        ({"type": "CANCELLED", "message": None}, False),
-        ({"type": "FAILED", "message": "Deployment concurrency limit reached."}, False),
-        ({}, False),
+        (state("CANCELLED", "Deployment concurrency limit reached."), True),
+        (state("CANCELLED", "somebody stopped it"), False),
+        (state("CANCELLED", None), False),
+        (state("FAILED", "Deployment concurrency limit reached."), False),
+        (state("COMPLETED", None), False),
     ],
     ids=str,
 )
-def test_a_run_that_was_refused_for_others_of_its_job(state: dict[str, object], expected: bool) -> None:
-    assert prefect_words.was_refused(state) is expected
+def test_a_run_that_was_refused_for_others_of_its_job(said: State, expected: bool) -> None:
+    assert prefect_words.was_refused(said) is expected
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,7 @@ def test_a_run_that_was_refused_for_others_of_its_job(state: dict[str, object], 
     ],
     ids=str,
 )
-def test_bookkeeping_of_prefect_is_told_from_news(said: dict[str, object]) -> None:
+def test_bookkeeping_of_prefect_is_told_from_news(said: LogLine) -> None:
     assert prefect_words.is_bookkeeping(said)
 
 
@@ -50,7 +56,7 @@ def test_bookkeeping_of_prefect_is_told_from_news(said: dict[str, object]) -> No
     ],
     ids=str,
 )
-def test_news_stay(said: dict[str, object]) -> None:
+def test_news_stay(said: LogLine) -> None:
     assert not prefect_words.is_bookkeeping(said)
 
 

@@ -1,15 +1,14 @@
 """What becomes of the data of a profile."""
 
-from typing import Any
-
 import pytest
 
 from ccs.cli.client.profile_change import Change, secrets_of
+from ccs.cli.client.records import ProfileData, ProfileVariable
 from ccs.cli.errors import RequestError
 
-A = {"source": "static", "value": "a"}
-B = {"source": "env", "value": "B_HERE"}
-DATA: dict[str, Any] = {
+A: ProfileVariable = {"source": "static", "value": "a"}
+B: ProfileVariable = {"source": "env", "value": "B_HERE"}
+DATA: ProfileData = {
     "description": "for work",
     "variables": {"A": A, "B": B},
     "secrets": {"KEY": "********"},
@@ -37,7 +36,7 @@ def test_a_name_is_a_variable_or_a_secret_and_not_both() -> None:
 @pytest.mark.parametrize("name", ["A", "KEY"])
 def test_what_is_removed_is_gone(name: str) -> None:
     after = Change(removed=[name]).apply(DATA)
-    assert name not in {**after["variables"], **after["secrets"]}
+    assert name not in (*after["variables"], *after["secrets"])
 
 
 def test_what_is_not_there_cannot_be_removed_and_nothing_of_the_value_is_said() -> None:
@@ -58,7 +57,7 @@ def test_budgets_are_set_and_lifted() -> None:
 @pytest.mark.parametrize(
     ("data", "found"), [({"secrets": {"A": "*"}}, {"A": "*"}), ({"secrets": "********"}, {}), ({}, {})], ids=str
 )
-def test_prefect_masks_even_that_there_are_no_secrets(data: dict[str, Any], found: dict[str, Any]) -> None:
+def test_prefect_masks_even_that_there_are_no_secrets(data: ProfileData, found: dict[str, str]) -> None:
     assert secrets_of(data) == found
 
 

@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from ccs.cli.client.records import Worker
+from tests.fakes.records import NODE
 from tests.fakes.server import Answer, bad, gives
 from tests.worlds.cli import Cli
 
-NODE = {"id": "1", "name": "n", "status": "ONLINE", "last_heartbeat_time": "2026-11-21T17:12:00+00:00"}
+ALIVE: Worker = {**NODE, "name": "n", "last_heartbeat_time": "2026-11-21T17:12:00+00:00"}
 EMPTY = gives(200, {"results": [], "count": 0})
 
 
@@ -69,7 +71,7 @@ def dated(date: str, body: object) -> Answer:
 
 @pytest.mark.parametrize("date", ["Sat, 21 Nov 2026 17:12:20 -0000", "2026-11-21, 2026-11-21", "", "noon"])
 def test_a_server_may_tell_the_time_as_it_likes(date: str) -> None:
-    with bad(dated(date, {}), dated(date, [NODE])) as (_, ccs):
+    with bad(dated(date, {}), dated(date, [ALIVE])) as (_, ccs):
         assert [node["name"] for node in ccs.ok("nodes", "list", "--all").json["nodes"]] == ["n"]
 
 

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from ccs.cli.client import provision
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import Json, ProfileData, ProfileVariable
 from ccs.cli.client.settings import Settings
 from ccs.cli.diagnosis import credentials, machine
 from ccs.cli.diagnosis.findings import Finding, Level
@@ -32,9 +33,9 @@ def checked(ccs: Cli, *arguments: str, **env: str) -> tuple[int, dict[str, Json]
     return said.code, {c["id"]: c for c in said.json["checks"]}
 
 
-def profile(variables: dict[str, str], *secrets: str) -> Json:
+def profile(variables: dict[str, str], *secrets: str) -> ProfileData:
     """The data of a profile; env:NAME takes a variable of the node."""
-    made = {
+    made: dict[str, ProfileVariable] = {
         name: {"source": "env", "value": value[4:]}
         if value.startswith("env:")
         else {"source": "static", "value": value}
@@ -43,7 +44,7 @@ def profile(variables: dict[str, str], *secrets: str) -> Json:
     return {"variables": made, "secrets": dict.fromkeys(secrets, "********")}
 
 
-def found(data: Json, is_node: bool = True, **node: str) -> list[Finding]:
+def found(data: ProfileData, is_node: bool = True, **node: str) -> list[Finding]:
     return list(credentials.check("p", data, node, is_node, logged_in=False))
 
 
@@ -157,7 +158,7 @@ def test_a_different_server_of_plain_prefect_is_a_warning(tmp_path: Path) -> Non
         (profile({"ANTHROPIC_MODEL": ""}), "ANTHROPIC_MODEL is empty"),
     ],
 )
-def test_variables_that_conflict_are_named(data: Json, says: str) -> None:
+def test_variables_that_conflict_are_named(data: ProfileData, says: str) -> None:
     problems = [f for f in found(data, T="a-token") if f.level in (Level.WARN, Level.FAIL)]
     assert len(problems) == 1
     assert says in problems[0].what
@@ -173,7 +174,7 @@ def test_variables_that_conflict_are_named(data: Json, says: str) -> None:
         profile({}),
     ],
 )
-def test_a_profile_that_fits_together_is_ok(data: Json) -> None:
+def test_a_profile_that_fits_together_is_ok(data: ProfileData) -> None:
     assert [f.level for f in found(data, T="a-token")] == [Level.OK]
 
 

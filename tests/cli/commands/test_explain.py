@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from ccs.cli.client.api import Json
+from ccs.cli.client.records import Json
 from ccs.cli.diagnosis import advice
 from tests.worlds.cli import Cli
 from tests.worlds.runs import ended, live_node, state

@@ -4,21 +4,22 @@ from typing import Any
 
 import pytest
 
+from ccs.cli.client.records import ProfileData, ProfileVariable
 from ccs.cli.diagnosis import credentials
 from ccs.cli.diagnosis.findings import Finding, Level
 
 SECRET = "sk-ant-made-up-0123456789"
 
 
-def static(value: str) -> dict[str, str]:
+def static(value: str) -> ProfileVariable:
     return {"source": "static", "value": value}
 
 
-def profile(*secrets: str, **variables: Any) -> dict[str, Any]:
+def profile(*secrets: str, **variables: ProfileVariable) -> ProfileData:
     return {"variables": variables, "secrets": dict.fromkeys(secrets, "********")}
 
 
-def found(data: dict[str, Any], is_node: bool = True, logged_in: bool = False, **more: Any) -> list[Finding]:
+def found(data: ProfileData, is_node: bool = True, logged_in: bool = False, **more: Any) -> list[Finding]:
     node = {"HERE": "set", "EMPTY": ""}
     return list(credentials.check("work", data, node, is_node, logged_in, **more))
 
@@ -72,7 +73,7 @@ def test_nothing_fails_a_profile_that_no_job_uses() -> None:
         (profile(ANTHROPIC_API_KEY={"source": "unset", "value": ""}), Level.OK, "it names no login"),
     ],
 )
-def test_traps_are_named(data: dict[str, Any], level: Level, said: str) -> None:
+def test_traps_are_named(data: ProfileData, level: Level, said: str) -> None:
     findings = found(data)
     assert any(f.level is level and said in f.what for f in findings), findings
     assert all(f.do for f in findings if f.level in (Level.FAIL, Level.WARN))

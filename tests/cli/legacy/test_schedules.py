@@ -7,11 +7,12 @@ import pytest
 from ccs.cli.errors import RequestError
 from ccs.cli.legacy.schedules import schedule_of
 from ccs.cli.legacy.takeover import Fields, TakeoverReport
+from ccs.flows.schedules.schedule import Schedule
 
 ZONE = "Europe/Amsterdam"
 
 
-def taken(**fields: Any) -> tuple[dict[str, Any] | None, dict[str, str]]:
+def taken(**fields: Any) -> tuple[Schedule | None, dict[str, str]]:
     """The schedule, and what became of each field."""
     report = TakeoverReport("export.json")
     found = schedule_of(Fields(fields, "task 'fix'", report))

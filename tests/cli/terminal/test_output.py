@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from ccs.cli.client.records import LogLine
 from ccs.cli.commands import following
 from ccs.cli.diagnosis import findings
 from ccs.cli.main import main
@@ -17,7 +18,7 @@ from ccs.cli.terminal.findings import show_findings
 from ccs.cli.terminal.output import Format, Talk
 
 ROWS = [{"id": "1", "name": "first", "status": "Completed"}, {"id": "2", "name": "zweite ü", "status": "Failed"}]
-COLUMNS: output.Columns = {"NAME": "name", "STATUS": "status", "BOTH": lambda r: [r["id"], r["name"]]}
+COLUMNS: output.Columns[dict[str, str]] = {"NAME": "name", "STATUS": "status", "BOTH": lambda r: [r["id"], r["name"]]}
 
 SHOW = """
 import sys
@@ -136,7 +137,8 @@ def test_what_steers_a_terminal_never_reaches_it(capsys: pytest.CaptureFixture[s
     output.say(HOSTILE)
     output.write(output.fields({"Reason": HOSTILE, "All": [HOSTILE]}))
     output.write(output.table([{"name": HOSTILE}], {"NAME": "name"}))
-    line = {"timestamp": "2026-01-01T00:00:00+00:00", "message": HOSTILE, "name": "x"}
+    time = "2026-01-01T00:00:00+00:00"
+    line: LogLine = {"id": "1", "timestamp": time, "message": HOSTILE, "name": "x", "level": 20}
     output.write(following.text_of(line))
     try:
         Talk.format = Format.TABLE

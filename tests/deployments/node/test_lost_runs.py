@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from ccs.cli.client import provision
-from ccs.cli.client.api import Api, Json
+from ccs.cli.client.api import Api
+from ccs.cli.client.records import Json
 from ccs.cli.client.settings import Settings
 from tests.worlds.node import World, until
 from tests.worlds.server import running_server

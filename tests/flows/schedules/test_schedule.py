@@ -106,31 +106,35 @@ def local(times: list[datetime]) -> list[str]:
 
 
 def test_a_daily_cron_keeps_the_local_hour_over_the_change_of_clocks() -> None:
-    nine = {"cron": "0 9 * * *", "timezone": "Europe/Amsterdam"}
+    nine: schedule.Schedule = {"cron": "0 9 * * *", "timezone": "Europe/Amsterdam"}
     times = schedule.fire_times(nine, datetime(2026, 10, 24, 8, tzinfo=AMSTERDAM))
     assert local(times) == ["10-24 09:00+0200", "10-25 09:00+0100", "10-26 09:00+0100"]
 
 
 def test_an_hour_that_the_clocks_skip_comes_due_right_after() -> None:
-    skipped = {"cron": "30 2 * * *", "timezone": "Europe/Amsterdam"}
+    skipped: schedule.Schedule = {"cron": "30 2 * * *", "timezone": "Europe/Amsterdam"}
     times = schedule.fire_times(skipped, datetime(2026, 3, 28, 12, tzinfo=AMSTERDAM), 2)
     assert local(times) == ["03-29 03:30+0200", "03-30 02:30+0200"]
 
 
 def test_an_interval_counts_from_its_anchor() -> None:
-    every = {"interval": 5400, "anchor_date": "2026-01-01T00:00:00+00:00", "timezone": "UTC"}
+    every: schedule.Schedule = {"interval": 5400, "anchor_date": "2026-01-01T00:00:00+00:00", "timezone": "UTC"}
     times = schedule.fire_times(every, datetime(2026, 1, 1, 4, tzinfo=UTC))
     assert local(times) == ["01-01 04:30+0000", "01-01 06:00+0000", "01-01 07:30+0000"]
 
 
 def test_an_interval_of_a_day_keeps_the_local_hour() -> None:
-    daily = {"interval": 86400, "anchor_date": "2026-10-20T07:00:00+00:00", "timezone": "Europe/Amsterdam"}
+    daily: schedule.Schedule = {
+        "interval": 86400,
+        "anchor_date": "2026-10-20T07:00:00+00:00",
+        "timezone": "Europe/Amsterdam",
+    }
     times = schedule.fire_times(daily, datetime(2026, 10, 24, 12, tzinfo=UTC), 2)
     assert local(times) == ["10-25 09:00+0100", "10-26 09:00+0100"]
 
 
 def test_fire_times_come_after_the_moment_asked_about() -> None:
-    minutely = {"cron": "* * * * *", "timezone": "UTC"}
+    minutely: schedule.Schedule = {"cron": "* * * * *", "timezone": "UTC"}
     assert local(schedule.fire_times(minutely, datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC), 1)) == ["01-01 00:01+0000"]
 
 
