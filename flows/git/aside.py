@@ -1,5 +1,6 @@
 """Setting aside what a failed task left: kept under a ref of its own, and out of the way of the next run."""
 
+import errno
 import os
 import shlex
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from ccs.flows.git.busy import Hold, changing
 from ccs.flows.git.command import LONG, GitError, naming, shown
+from ccs.flows.git.folder import entered
 from ccs.flows.git.index import await_index, scratch_index, write_index
 from ccs.flows.git.refs import ROOT, aside_ref, keep, write_commit
 from ccs.flows.git.repository import GITLINK, Repository, TreeEntry
@@ -196,14 +198,27 @@ def _move(repository: Repository, ref: str, path: str) -> str:
     source = repository.top / path.rstrip("/")
     target = repository.common_dir / "ccs" / ref.removeprefix(ROOT) / path.rstrip("/")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(source, target)
-    except OSError as error:
+        with (
+            entered(repository.top, *Path(path).parts[:-1]) as here,
+            entered(repository.common_dir, *target.relative_to(repository.common_dir).parts[:-1]) as there,
+        ):
+            _rename(source, here, target, there)
+    except (OSError, GitError) as error:
         raise GitError(
             f"{shown(source)}, a repository that the task made, cannot be moved to {shown(target)}: "
-            f"{error.strerror or error}. All the rest is set aside as {ref}"
+            f"{getattr(error, 'strerror', None) or error}. All the rest is set aside as {ref}"
         ) from None
     return f"mkdir -p {shlex.quote(str(source.parent))} && mv {shlex.quote(str(target))} {shlex.quote(str(source))}"
+
+
+def _rename(source: Path, here: int, target: Path, there: int) -> None:
+    """Move a folder out of one that is open into another one."""
+    try:
+        os.rename(source.name, target.name, src_dir_fd=here, dst_dir_fd=there)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.move(source, target)
 
 
 def _submodules_aside(repository: Repository, snapshot: Snapshot, now: Snapshot, ref: str, whose: str) -> list[Aside]:

@@ -1,5 +1,6 @@
 """Who works in a repository: locks by which runs stay out of each other's way, gone when their process is."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from types import TracebackType
 from typing import Literal
 
 from ccs.flows.git.command import GitError, shown
+from ccs.flows.git.folder import entered, opened
 from ccs.flows.git.repository import Repository
 from ccs.flows.node.locks import FileLock
 
@@ -28,13 +30,17 @@ class RepositoryLock(FileLock):
     def take(self, *, shared: bool = False, patience: float = 0.0) -> bool:
         """Whether the lock was to be had within so many seconds; GitError when it cannot be made or locked."""
         try:
-            self.path.parent.mkdir(exist_ok=True)
             return super().take(shared=shared, patience=patience)
         except OSError as error:
             raise GitError(
                 f"{shown(self.path)} cannot be locked, which keeps runs out of each other's way: "
                 f"{error.strerror or error}. Let the node's user write to the repository"
             ) from None
+
+    def _opened(self) -> int:
+        folder = self.path.parent
+        with entered(folder.parent, folder.name) as inside:
+            return opened(self.path, inside, os.O_RDWR | os.O_CREAT)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from ccs.flows.git import submodules
 from ccs.flows.git.busy import alone, changing
 from ccs.flows.git.command import LONG, GitError, run, shown
+from ccs.flows.git.folder import refuse_link
 from ccs.flows.git.registry import Registered, registered
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.status import TREES, uncommitted
@@ -83,6 +84,8 @@ def remove(directory: Path, name: str, force: bool, older_than: float | None = N
             found = _tree(repository, known, look_for_runs=False)
             if why := found.obstacle(force, older_than, datetime.now(UTC)):
                 return why
+            refuse_link(repository.main / TREES)
+            refuse_link(known.path)
             # git's own check is less strict, and with submodules there is no way without force.
             twice = ["--force"] * known.is_unfinished
             repository.git("worktree", "remove", "--force", *twice, str(known.path), timeout=LONG)

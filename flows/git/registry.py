@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccs.flows.git.folder import refuse_link
 from ccs.flows.git.repository import Repository
 
 
@@ -28,7 +29,10 @@ class Registered:
 
 
 def registered(repository: Repository) -> list[Registered]:
-    """All worktrees of the repository, also those whose folder is gone."""
+    """All worktrees of the repository, also those whose folder is gone. GitError when git would follow a link there."""
+    folder = repository.common_dir / "worktrees"
+    for place in (folder, *(folder.iterdir() if folder.is_dir() else ())):
+        refuse_link(place)
     said = repository.ask("worktree", "list", "--porcelain", "-z")
     if said.ok:
         records = [record.split("\0") for record in said.out.split("\0\0")]

@@ -122,9 +122,13 @@ class Repository:
 
     @classmethod
     def _found(cls, directory: Path, git_dir: str, common: str, top: str = "", prefix: str = "") -> "Repository":
-        return cls(
-            directory, Path(git_dir).resolve(), (directory / common).resolve(), Path(top) if top else None, prefix
-        )
+        own, shared = Path(git_dir).resolve(), (directory / common).resolve()
+        if not own.is_relative_to(shared):
+            raise GitError(
+                f"{shown(own)}, the metadata of {shown(top)}, is outside of {shown(shared)}, which it belongs to: "
+                f"look for a symbolic link in {shown(shared / 'worktrees')}"
+            )
+        return cls(directory, own, shared, Path(top) if top else None, prefix)
 
     @classmethod
     def find(cls, directory: Path) -> "Repository | None":

@@ -10,6 +10,7 @@ from pathlib import Path
 from ccs.flows.git import locks
 from ccs.flows.git.busy import Hold, changing
 from ccs.flows.git.command import LONG, GitError, naming, run, shown
+from ccs.flows.git.folder import entered, opened
 from ccs.flows.git.registry import Registered, registered
 from ccs.flows.git.repository import Repository
 from ccs.flows.git.status import TREES, tracks_trees
@@ -55,8 +56,7 @@ def prepare(directory: Path, name: str, base_branch: str) -> tuple[PreparedWorkt
 def _prepared(repository: Repository, name: str, base_branch: str) -> PreparedWorktree:
     _check_name(repository, name)
     top = repository.main / TREES / name
-    marker = repository.common_dir / "ccs" / f"making-{name}"
-    if marker.exists():
+    if _is_marked(repository, name):
         _await_end(repository, top)
     known = registered(repository)
     if top.parent.is_symlink() or (top.parent.exists() and not top.parent.is_dir()):
@@ -69,13 +69,13 @@ def _prepared(repository: Repository, name: str, base_branch: str) -> PreparedWo
         here = None
     created = not _is_usable(repository, here, top)
     if created:
-        marker.touch()
+        _mark(repository, name)
         base = _create(repository, known, top, base_branch, remarks, forced=here is not None)
     else:
         base = base_of(repository, name) or _recorded(repository, name, base_branch)
         if problem := locks.stale(Repository.at(top).git_dir / "index.lock"):
             raise GitError(problem)
-    marker.unlink(missing_ok=True)
+    _mark(repository, name, begun=False)
     tree = Repository.at(top)
     if tree.branch != name:
         remarks.append(f"worktree {shown(top)} has {tree.branch or 'no branch'} checked out instead of branch {name}")
@@ -87,6 +87,23 @@ def _prepared(repository: Repository, name: str, base_branch: str) -> PreparedWo
             f"branch {shown(tree.branch or base)} does not have it. Choose another base branch or working directory"
         )
     return PreparedWorktree(path, top, tree.branch, base, created, tuple(remarks))
+
+
+def _is_marked(repository: Repository, name: str) -> bool:
+    return os.path.lexists(repository.common_dir / "ccs" / f"making-{name}")
+
+
+def _mark(repository: Repository, name: str, begun: bool = True) -> None:
+    """Note for a run after this one that the worktree is being made, or that it is done."""
+    marker = repository.common_dir / "ccs" / f"making-{name}"
+    try:
+        with entered(repository.common_dir, "ccs") as folder:
+            if begun:
+                os.close(opened(marker, folder, os.O_WRONLY | os.O_CREAT))
+            elif os.path.lexists(marker):
+                os.unlink(marker.name, dir_fd=folder)
+    except OSError as error:
+        raise GitError(f"{shown(marker)} cannot be written: {error.strerror or error}") from None
 
 
 def _await_end(repository: Repository, top: Path) -> None:
@@ -118,8 +135,9 @@ def _ignore(repository: Repository, name: str) -> None:
     try:
         text = exclude.read_bytes() if exclude.exists() else b""
         if line.encode() not in text.splitlines():
-            exclude.parent.mkdir(exist_ok=True)
-            with exclude.open("ab") as file:
+            with entered(repository.common_dir, "info") as folder:
+                descriptor = opened(exclude, folder, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            with os.fdopen(descriptor, "ab") as file:
                 file.write((b"\n" if text and not text.endswith(b"\n") else b"") + line.encode() + b"\n")
     except OSError as error:
         raise GitError(f"{shown(exclude)} cannot be written: {error.strerror or error}") from None

@@ -24,7 +24,7 @@ class FileLock:
     def take(self, *, shared: bool = False, patience: float = 0.0) -> bool:
         """Whether the lock was to be had within so many seconds; OSError when the file cannot be made or locked."""
         deadline = time.monotonic() + patience
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        descriptor = self._opened()
         try:
             while not _is_locked(descriptor, shared):
                 if time.monotonic() >= deadline:
@@ -39,6 +39,9 @@ class FileLock:
             return self.take(shared=shared, patience=deadline - time.monotonic())
         self._descriptor = descriptor
         return True
+
+    def _opened(self) -> int:
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
 
     def upgrade(self) -> bool:
         """Whether the lock, held and shared, was to be had alone at once; it stays shared otherwise."""
