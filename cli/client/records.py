@@ -130,7 +130,7 @@ class FlowRun(TypedDict):
     name: str
     deployment_id: str | None  # also of one that was deleted
     parameters: Parameters
-    labels: dict[str, Any]
+    labels: dict[str, str | int | float | bool]
     state: State
     state_type: str
     state_name: str

@@ -3,7 +3,7 @@
 Programs read these, from a pipe as well as over HTTP: keys stay, and new ones come beside them. Times are ISO 8601.
 """
 
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from ccs.cli.client.records import ProfileVariable, Spec
 from ccs.flows.record.row import TaskRow
@@ -60,7 +60,7 @@ class JobHead(PolicyRow):
     tags: list[str]
     paused: bool
     profile: str | None
-    working_directory: dict[str, Any] | None
+    working_directory: Spec | None
     """As in the spec: `WorkingDirectory` has its fields."""
     on_failure: str | None
     timeout: int | None

@@ -4,11 +4,12 @@ import random
 import ssl
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
+from ccs.cli.client.records import Json
 from ccs.cli.client.rehearsal import Rehearsal
 from ccs.cli.client.settings import Settings
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
@@ -95,7 +96,7 @@ class Transport:
             self.rehearsal.reading("GET", path, query)
         return self.request("GET", path, query=query, safe=True)
 
-    def find(self, path: str) -> dict[str, Any] | None:
+    def find(self, path: str) -> Json | None:
         """What the server holds at a path; None when there is nothing."""
         answer = self.ask("GET", path, changes=False, accept=NOT_FOUND)
         return None if answer.status == NOT_FOUND else dict(answer.content)
@@ -110,7 +111,7 @@ class Transport:
             return self.rehearsal.keep("POST", path, body)
         return self.request("POST", path, body, safe=safe)
 
-    def add(self, path: str, body: object) -> dict[str, Any] | None:
+    def add(self, path: str, body: object) -> Json | None:
         """Create something that has a name of its own; None when that is taken."""
         answer = self.ask("POST", path, body, accept=CONFLICT)
         return None if answer.status == CONFLICT else dict(answer.content)
@@ -139,7 +140,12 @@ class Transport:
             return Reply(accept, None)
 
     def request(
-        self, method: str, path: str, body: object = None, query: dict[str, Any] | None = None, safe: bool = False
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Mapping[str, str | int | bool] | None = None,
+        safe: bool = False,
     ) -> Any:
         """Send a request, again while the server is busy if that is safe, and give its answer.
 
@@ -290,6 +296,6 @@ def _sentence(answer: httpx.Response) -> str:
         return ""
     detail = body.get("exception_detail") or body.get("detail") or body.get("exception_message") or ""
     if isinstance(detail, list):
-        items = [cast("dict[str, Any]", item) for item in detail if isinstance(item, dict)]
+        items = [item for item in detail if isinstance(item, dict)]
         return "; ".join(f"{'.'.join(map(str, i.get('loc', [])[1:]))}: {i.get('msg', '')}" for i in items)
     return " ".join(str(detail).split())[:1000]

@@ -311,13 +311,13 @@ def _text(job: JobPage) -> str:
     return f"{output.fields(head)}\n\n{listing}"
 
 
-def _directory(directory: Json) -> str:
+def _directory(directory: Spec) -> str:
     flags = {"trust_project": "trusted", "require_git": "git", "allow_dirty": "may be dirty"}
     marks = ", ".join(word for key, word in flags.items() if directory.get(key))
     return f"{directory.get('path')}" + (f"  ({marks})" if marks else "")
 
 
-def _worktree(worktree: Json) -> str:
+def _worktree(worktree: Spec) -> str:
     if not worktree.get("enabled"):
         return ""
     return f"{worktree.get('name') or 'named after the job'}, from {worktree.get('base_branch')}"

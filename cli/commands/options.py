@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -93,11 +93,6 @@ def source_text(text: str | None, option: str) -> str | None:
     except UnicodeDecodeError as error:
         what = f"{option} -: standard input is not text in UTF-8 (byte {error.start + 1})"
         raise RequestError(what, "convert it, such as with iconv; nothing was changed") from error
-
-
-def given(**options: Any) -> dict[str, Any]:
-    """The options that were given on the command line."""
-    return {name: value for name, value in options.items() if value is not None and value != []}
 
 
 def duration(text: str | None) -> int | None:

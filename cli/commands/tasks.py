@@ -1,7 +1,7 @@
 """`ccs tasks`: the Claude Code sessions of a job."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -168,9 +168,10 @@ def _show(job: str, task: str) -> None:
 
 def _in(spec: Spec, task: Spec) -> Spec:
     """The task in a spec that was read anew; RequestError when it is gone."""
+    candidate: Spec
     for candidate in spec.get("tasks", []):
         if candidate.get("id") == task["id"] or (not candidate.get("id") and candidate["name"] == task["name"]):
-            return cast(Spec, candidate)
+            return candidate
     raise RequestError(f"task {task['name']!r} was deleted in the meantime", "list them with: ccs tasks list")
 
 

@@ -8,9 +8,10 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
+from ccs.deployments.node.messages import Order, ZygoteReport
 from ccs.flows.node.processes import identity, is_alive
 
 _ORPHAN_POLL = 0.2
@@ -113,14 +114,14 @@ class ZygoteHandle:
         finally:
             its.close()
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
-        greeting = await _message(reader)
+        greeting = await _report(reader)
         if greeting is None or "refused" in greeting:
             self._writer.close()
             why = greeting["refused"] if greeting else f"it ended with status {await self._process.wait()}"
             raise ForkError(f"the zygote did not start: {why}")
         self._listening = asyncio.create_task(self._listen(reader, self._writer))
 
-    async def _send(self, order: dict[str, Any]) -> None:
+    async def _send(self, order: Order) -> None:
         assert self._writer is not None
         try:
             self._writer.write(json.dumps(order).encode() + b"\n")
@@ -129,16 +130,16 @@ class ZygoteHandle:
             return  # the listener sees the end of the connection and tells every run that waits
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while message := await _message(reader):
-            run = self._runs[message["run"]]
-            if "pid" in message:
-                run.started.set_result(message["pid"])
+        while report := await _report(reader):
+            run = self._runs[report["run"]]
+            if "pid" in report:
+                run.started.set_result(report["pid"])
             else:
-                del self._runs[message["run"]]
-            if "error" in message:
-                run.started.set_exception(ForkError(f"no process for the run: {message['error']}"))
-            elif "status" in message:
-                run.ended.set_result(message["status"])
+                del self._runs[report["run"]]
+            if "error" in report:
+                run.started.set_exception(ForkError(f"no process for the run: {report['error']}"))
+            elif "status" in report:
+                run.ended.set_result(report["status"])
         writer.close()
         orphans, self._runs = self._runs, {}
         for run in orphans.values():
@@ -177,9 +178,12 @@ def signal_group(pid: int, number: signal.Signals) -> bool:
     return True
 
 
-async def _message(reader: asyncio.StreamReader) -> dict[str, Any] | None:
+async def _report(reader: asyncio.StreamReader) -> ZygoteReport | None:
     try:
         line = await reader.readline()
     except OSError:
         return None
-    return json.loads(line) if line.endswith(b"\n") else None
+    if not line.endswith(b"\n"):
+        return None
+    report: ZygoteReport = json.loads(line)
+    return report

@@ -2,7 +2,7 @@
 
 import time
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from prefect.client.orchestration import PrefectClient
 from prefect.logging import get_logger
@@ -18,6 +18,15 @@ EVERY = 60.0
 _YOUNG = timedelta(minutes=2)  # the record is made first, then the job is paused
 _CATCH_UP = timedelta(minutes=10)  # times of schedules longer ago are gone
 _AHEAD = timedelta(minutes=2)
+
+
+class _Deployment(TypedDict):
+    """A job, as the server gives it."""
+
+    id: str
+    name: str
+    paused: bool
+    parameters: dict[str, object]
 
 
 class Resumption:
@@ -52,7 +61,7 @@ class Resumption:
 
     async def _look(self, server: AsyncServer, record: ServerVariable, now: datetime) -> None:
         why = UsedUp.load(record.value)
-        deployment = await _read(server, f"/deployments/{paused_deployment(record.name)}")
+        deployment: _Deployment | None = await _read(server, f"/deployments/{paused_deployment(record.name)}")
         if deployment is not None and not deployment["paused"]:
             if now - record.created < _YOUNG:
                 return
@@ -70,19 +79,21 @@ class Resumption:
         await AsyncVariables(server).delete(record.id)
 
 
-async def _was_raised(server: AsyncServer, why: UsedUp, deployment: dict[str, Any]) -> bool:
+async def _was_raised(server: AsyncServer, why: UsedUp, deployment: _Deployment) -> bool:
     """Whether the budget that was used up is gone, or large enough for what was spent until then."""
     if why.kind == "profile":
         path = f"/block_types/slug/ccs-profile/block_documents/name/{why.name}"
-        holder = ((await _read(server, path)) or {}).get("data")
+        profile = await _read(server, path)
+        holder = profile and profile["data"]
     else:
-        holder = (deployment.get("parameters") or {}).get("job")
+        holder = deployment["parameters"].get("job")
     if not isinstance(holder, dict):
         return False
     limit = holder.get(f"budget_usd_per_{why.period}")
     return limit is None or not is_used_up(micro(float(limit)), why.spent)
 
 
-async def _read(server: AsyncServer, path: str) -> dict[str, Any] | None:
+async def _read(server: AsyncServer, path: str) -> Any:
+    """What the server holds at a path; None when there is nothing."""
     found = await server.ask("GET", path, changes=False, accept=NOT_FOUND)
-    return None if found.status == NOT_FOUND else dict(found.content)
+    return None if found.status == NOT_FOUND else found.content

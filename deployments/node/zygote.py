@@ -1,7 +1,7 @@
 """The process that runs are forked from: it has imported what a run needs, and never has a second thread.
 
-It speaks lines of JSON with its node over one socket. In: {"run", "env", "cwd", "output"}. Out: {"ready"} or
-{"refused"} once, then per run {"run", "pid"} or {"run", "error"}, and {"run", "status"} (a wait status) at its end.
+It speaks with its node over one socket, of which `messages.py` has the lines: `ready` or `refused` once, then for each
+order `pid` or `error`, and `status` when its process has ended.
 When the node is gone the runs in flight finish, as they report their states themselves; the zygote clears up after
 each of them and leaves with the last.
 """
@@ -20,9 +20,9 @@ import threading
 import traceback
 import warnings
 from pathlib import Path
-from typing import Any
 
 from ccs.deployments.node import reaper
+from ccs.deployments.node.messages import Order, ZygoteReport
 from ccs.flows.node.processes import take_title
 from ccs.flows.processes import guard
 
@@ -48,8 +48,6 @@ PRELOAD = (
     "websockets.asyncio.client",
     "ccs.flows.job",
 )
-
-Order = dict[str, Any]
 
 
 def preload(names: tuple[str, ...]) -> None:
@@ -189,9 +187,9 @@ class Zygote:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
 
-    def tell(self, message: Order) -> None:
+    def tell(self, report: ZygoteReport) -> None:
         try:
-            self.control.sendall(json.dumps(message).encode() + b"\n")
+            self.control.sendall(json.dumps(report).encode() + b"\n")
         except OSError:
             self.node_lives = False
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypedDict
 
 from ccs.flows.server.names import spent_tag
 
@@ -15,6 +15,27 @@ MICRO = 1_000_000
 
 CENT = MICRO // 100
 """Less than this is not worth an attempt: a budget with less left is used up."""
+
+
+class SumsRecord(TypedDict):
+    """Sums as they are kept on the server."""
+
+    date: str
+    spent: dict[str, int]
+    """By period."""
+    held: dict[str, dict[str, int]]
+    """By run and reservation."""
+
+
+class UsedUpRecord(TypedDict):
+    """Why a job is paused, as it is kept on the server."""
+
+    kind: str
+    name: str
+    period: str
+    limit: int
+    spent: int
+    until: str
 
 
 class Period(StrEnum):
@@ -123,7 +144,7 @@ class Sums:
                     found = found.settle(run, reservation, amount)
         return found
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> SumsRecord:
         """As it is kept on the server."""
         spent = {period.value: self.spent[period] for period in Period}
         return {
@@ -168,10 +189,16 @@ class UsedUp:
         """The command that raises it."""
         return f"ccs {self.kind}s update {self.name!r} --budget-per-{self.period} USD"
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> UsedUpRecord:
         """As it is kept on the server."""
-        kept = {"kind": self.kind, "name": self.name, "period": self.period.value, "limit": self.limit}
-        return {**kept, "spent": self.spent, "until": self.until.isoformat()}
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "period": self.period.value,
+            "limit": self.limit,
+            "spent": self.spent,
+            "until": self.until.isoformat(),
+        }
 
     @classmethod
     def load(cls, value: Any) -> Self:

@@ -8,9 +8,8 @@ is a second one.
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import httpx
 
@@ -175,7 +174,7 @@ class LimitGate:
             if done:
                 return closed
 
-    def _after(self, held: dict[str, Any], resets_at: float | None) -> Closed:
+    def _after(self, held: Mapping[str, object], resets_at: float | None) -> Closed:
         """What the gate becomes from what it is."""
         now, before, reset = self._clock(), _finite(held.get("until")), _finite(resets_at)
         guessed = _finite(held.get("pause"))
