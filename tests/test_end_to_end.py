@@ -6,17 +6,18 @@ import re
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ccs.flows.node.processes import title
 from tests.fakes.anthropic import FakeApi, marker
-from tests.worlds.claude import bundled_claude, processes_with
+from tests.worlds.claude import bundled_claude
 from tests.worlds.flow import limited
+from tests.worlds.processes import parent, processes_with, until
 
 pytestmark = [pytest.mark.server, pytest.mark.node, pytest.mark.claude]
 
@@ -65,15 +66,6 @@ class Machine:
 
     def json(self, *command: str) -> Any:
         return json.loads(self.type(*command))
-
-
-def until(holds: Callable[[], Any], seconds: float = 180) -> Any:
-    """What `holds` gives, as soon as it is true."""
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.2)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -184,16 +176,6 @@ def test_cancelling_from_prefect_kills_everything_the_run_started(machine: Machi
     ended = until(lambda: [r for r in [machine.json("ccs", "runs", "get", run)] if r["status"] == "Cancelled"])[0]
     until(lambda: not processes_with(mark))
     assert [t["verdict"] for t in ended["tasks"]] == ["cancelled"]
-
-
-def title(pid: int) -> str:
-    with suppress(OSError):  # it has ended meanwhile
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    return ""
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 @pytest.mark.parametrize(("victim", "status"), [("claude", "Failed"), ("guard", "Failed"), ("run", "Crashed")])

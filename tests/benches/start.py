@@ -14,7 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.worlds.node import World, until
+from tests.worlds.node import World
+from tests.worlds.processes import until
 from tests.worlds.server import running_server
 
 STOCK_RUNS = 4

@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from tests.chaos.world import Skipped, World, price, run_process
+from tests.fakes.scenario import usage_limit
 from tests.worlds import git as git_world
-from tests.worlds.node import kill
+from tests.worlds.processes import kill
 
 QUICK = {"max_attempts": 3, "delay_seconds": 0.1, "jitter": 0}
 DONE = {"text": "done"}
@@ -188,7 +188,7 @@ def limit(world: World) -> None:
     """a usage limit with its reset 90 s ahead; others work meanwhile, the node dies, and the same session goes on"""
     world.profile("subscription", CLAUDE_CODE_OAUTH_TOKEN="env:TOKEN_ON_THE_NODE")
     reset = int(time.time()) + 90
-    one = world.task("one", world.works("a"), rejected(reset), world.works("b"), DONE, profile="subscription")
+    one = world.task("one", world.works("a"), usage_limit(reset), world.works("b"), DONE, profile="subscription")
     world.job("job", one, world.task("two", world.works("c"), DONE))
     elsewhere = {"path": str(git_world.a_repository(world.folder / "another"))}
     world.job("beside", world.task("three", world.works("d"), DONE), working_directory=elsewhere)
@@ -212,7 +212,7 @@ def nodes(world: World) -> None:
     reset, gate = int(time.time()) + 90, world.folder / "gate"
     slow = {"delay": 8}
     own = {"profile": "subscription"}
-    world.job("first", world.task("one", rejected(reset), {**slow, **world.works("a")}, DONE, **own))
+    world.job("first", world.task("one", usage_limit(reset), {**slow, **world.works("a")}, DONE, **own))
     others = {name: git_world.a_repository(world.folder / name) for name in ("second", "third", "busy")}
     for name, trace in (("second", "b"), ("third", "c")):
         task = world.task(name, {**slow, **world.works(trace)}, DONE, **own)
@@ -261,13 +261,6 @@ def budget(world: World) -> None:
         whole = all(f"{row['task']}-{step}" in world.traces() for step in range(6))
         if row["verdict"] not in ("ok", "budget") or (row["verdict"] == "ok") != whole:
             world.blame("verdicts", f"{row['task']}: {row['verdict']} ({row['detail']}), whole: {whole}")
-
-
-def rejected(reset: int) -> dict[str, Any]:
-    """A step that says that a usage limit holds until then, as a subscription is told."""
-    unified = "anthropic-ratelimit-unified"
-    told = {f"{unified}-status": "rejected", f"{unified}-reset": str(reset)}
-    return {"status": 429, "headers": {**told, f"{unified}-representative-claim": "five_hour"}}
 
 
 @contextmanager

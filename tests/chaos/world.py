@@ -15,13 +15,15 @@ from uuid import uuid4
 from ccs.cli.client import provision
 from ccs.cli.client.api import Api
 from ccs.cli.client.settings import Settings
+from ccs.flows.node.processes import title
 from tests.fakes import copied_claude
 from tests.fakes.anthropic import FakeApi, marker
 from tests.worlds import git as git_world
 from tests.worlds import node as node_world
-from tests.worlds.claude import bundled_claude, processes_with
+from tests.worlds.claude import bundled_claude
 from tests.worlds.cli import Cli
-from tests.worlds.node import Node, living, until
+from tests.worlds.node import Node
+from tests.worlds.processes import living, parent, processes_with, until
 from tests.worlds.server import free_port, start_server, stop_server
 
 LONG = 300.0
@@ -348,18 +350,6 @@ def price(step: Step) -> float:
         return 0.0
     usage = {"input_tokens": 100, "output_tokens": 20, **step.get("usage", {})}
     return float(sum(usage[kind] * dollars for kind, dollars in PRICES.items()))
-
-
-def title(pid: int) -> str:
-    """The name of a process; nothing when it is gone."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    return ""
-
-
-def parent(pid: int) -> int:
-    """The pid of the parent of a process."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def run_process(claude: int) -> int:

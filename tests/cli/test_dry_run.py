@@ -10,10 +10,7 @@ from tests.worlds.cli import Cli
 
 @pytest.fixture
 def job(ccs: Cli) -> str:
-    name = f"job-{uuid4().hex[:12]}"
-    ccs.ok("jobs", "create", "--name", name, "--every", "1d")
-    ccs.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
-    return name
+    return ccs.job("--every", "1d")
 
 
 def everything(ccs: Cli) -> Any:

@@ -9,8 +9,7 @@ import pytest
 from tests.docs.page import PAGES, Block, blocks, missing
 from tests.docs.world import Machine, Terminal, node_name
 from tests.fakes.anthropic import FakeApi
-from tests.worlds.claude import processes_with
-from tests.worlds.node import until
+from tests.worlds.processes import processes_with, until
 
 pytestmark = [pytest.mark.server, pytest.mark.node, pytest.mark.claude]
 

@@ -85,16 +85,20 @@ ERROR_TYPES = {
 FAILURES = ("status", "sse_error", "reset", "eof", "hang")
 
 
+def user_contents(messages: list[Json]) -> Iterator[str | list[Json]]:
+    """What the user messages hold, newest first."""
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            yield message.get("content") or []
+
+
 def user_texts(messages: list[Json]) -> Iterator[str]:
     """The texts of the user messages, newest first, without tool results."""
-    for message in reversed(messages):
-        if message.get("role") != "user":
-            continue
-        content = message.get("content")
+    for content in user_contents(messages):
         if isinstance(content, str):
             yield content
             continue
-        for block in reversed(content or []):
+        for block in reversed(content):
             if block.get("type") == "text" and not block["text"].startswith("<system-reminder>"):
                 yield block["text"]
 
@@ -102,6 +106,12 @@ def user_texts(messages: list[Json]) -> Iterator[str]:
 def marker(*steps: Step) -> str:
     """The text that, put in a prompt, makes the server play these steps."""
     return f"{MARK} {json.dumps(list(steps))}]]"
+
+
+def usage_limit(resets_at: int, window: str = "five_hour", **fields: Any) -> Step:
+    """The step that says that a usage limit holds until then (seconds since 1970), as a subscriber is told."""
+    told = {"status": "rejected", "reset": str(resets_at), "representative-claim": window}
+    return {"status": 429, "headers": {f"anthropic-ratelimit-unified-{k}": v for k, v in told.items()}, **fields}
 
 
 def find_scenario(messages: list[Json], rules: Rules = ()) -> tuple[str | None, list[Step]]:
@@ -127,13 +137,10 @@ def as_list(value: Step | list[Step]) -> list[Step]:
 
 def last_text(messages: list[Json]) -> str:
     """The text of the newest tool result or user text."""
-    for message in reversed(messages):
-        if message.get("role") != "user":
-            continue
-        content = message.get("content")
+    for content in user_contents(messages):
         if isinstance(content, str):
             return content
-        for block in reversed(content or []):
+        for block in reversed(content):
             if block.get("type") == "text":
                 return str(block["text"])
             if block.get("type") == "tool_result":

@@ -11,9 +11,9 @@ from prefect.types import SecretDict
 from ccs.blocks.env import Source, Variable
 from ccs.blocks.profile import Profile
 from tests.fakes.anthropic import FakeApi, marker
-from tests.worlds.claude import processes_with
 from tests.worlds.flow import KEY, Server, limit_ends, limited, over_attempts, resumed, run, run_id, task, waits
 from tests.worlds.git import git
+from tests.worlds.processes import processes_with
 
 
 def test_tasks_run_in_order_and_do_their_work(server: Server, profile: str, repository: Path) -> None:

@@ -44,20 +44,6 @@ def stub(folder: Path, script: str, name: str = "claude") -> Executable:
     return Executable(path)
 
 
-def processes_with(text: str) -> set[int]:
-    """The living processes whose command line or environment holds a text, except this one."""
-    found = set()
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and int(process.name) != os.getpid():
-            try:
-                data = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-            except OSError:
-                continue
-            if text.encode() in data:
-                found.add(int(process.name))
-    return found
-
-
 @dataclass
 class Bench:
     """Runs attempts in a folder of their own and keeps what they told."""

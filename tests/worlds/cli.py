@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from uuid import uuid4
 
 import httpx
 import typer
@@ -89,6 +90,13 @@ class Cli:
         provision.provision(api, "ccs")
         api.close()
         return self
+
+    def job(self, *options: str, task: str = "one", prompt: str = "x") -> str:
+        """Make a job of a name of its own, with one task; its name."""
+        name = f"job-{uuid4().hex[:12]}"
+        self.ok("jobs", "create", "--name", name, *options)
+        self.ok("tasks", "create", "--job", name, "--name", task, "--prompt", prompt)
+        return name
 
     def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
         """A request to the server, without ccs in between."""

@@ -21,7 +21,9 @@ from ccs.blocks.profile import Profile
 from ccs.flows.job import job as flow
 from ccs.flows.server.names import limit_variable
 from tests.fakes.anthropic import FakeApi, marker
-from tests.worlds.node import ENDED, PATIENCE, until
+from tests.fakes.scenario import usage_limit
+from tests.worlds.node import ENDED
+from tests.worlds.processes import PATIENCE, until
 from tests.worlds.server import client
 
 KEY = "sk-ant-api03-Zq9Kd8Xw2Pm5Ra7Lt4Vb6"
@@ -92,9 +94,8 @@ def static(value: str) -> Variable:
 
 
 def limited(resets_in: float = 3600, window: str = "five_hour", **fields: Any) -> dict[str, Any]:
-    """The step by which the API tells a subscriber that the usage limit is reached."""
-    told = {"status": "rejected", "reset": str(int(time.time() + resets_in)), "representative-claim": window}
-    return {"status": 429, "headers": {f"anthropic-ratelimit-unified-{k}": v for k, v in told.items()}, **fields}
+    """The step by which the API tells a subscriber that the usage limit is reached, for so many seconds."""
+    return usage_limit(int(time.time() + resets_in), window, **fields)
 
 
 def over_attempts(*steps: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,24 +1,19 @@
 """What the tests of the node share: tiny flows, a pool of their own, and nodes as real processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from ccs.deployments.node.reaper import ZYGOTE_TITLE
 from ccs.flows.node.identity import NODE_PROCESS_MARK
-from ccs.flows.node.processes import identity
+from tests.worlds.processes import PATIENCE, kill, until
 from tests.worlds.server import clean_environment, client
-
-PATIENCE = 180.0
-"""Seconds until what has not come will not come, also on a machine that has much else to do."""
 
 T = TypeVar("T")
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -72,16 +67,6 @@ def breed(out: str, seconds: float):
     Path(out).write_text(json.dumps([os.getpid(), plain.pid, moved.pid, stubborn.pid]))
     time.sleep(seconds)
 """
-
-
-def until(look: Callable[[], T | Literal[False]], what: str, seconds: float = PATIENCE) -> T:
-    """The first truthy answer of `look`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"after {seconds} s still not: {what}")
 
 
 class Node:
@@ -212,12 +197,3 @@ class World:
     def _post(self, path: str, **body: Any) -> dict[str, Any]:
         content: dict[str, Any] = self.api.post(path, json=body).raise_for_status().json()
         return content
-
-
-def living(pids: list[int]) -> list[int]:
-    """Those of the pids that are processes and not zombies."""
-    return [pid for pid in pids if identity(pid)]
-
-
-def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)

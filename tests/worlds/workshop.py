@@ -10,7 +10,8 @@ from ccs.blocks.env import EMPTY
 from ccs.blocks.redact import Redactor
 from ccs.flows.processes.command import CommandResult, command_environment, run_command
 from ccs.flows.processes.stop import Stop
-from tests.worlds.claude import KEY, PATH, processes_with
+from tests.worlds.claude import KEY, PATH
+from tests.worlds.processes import processes_with
 
 
 class Workshop:

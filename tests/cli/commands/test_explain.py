@@ -21,10 +21,7 @@ def pool(ccs: Cli) -> str:
 
 @pytest.fixture
 def job(ccs: Cli, pool: str) -> str:
-    name = f"job-{uuid4().hex[:12]}"
-    ccs.ok("jobs", "create", "--name", name, "--every", "1d", "--pool", pool)
-    ccs.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
-    return name
+    return ccs.job("--every", "1d", "--pool", pool)
 
 
 def explained(ccs: Cli, thing: str) -> dict[str, str]:

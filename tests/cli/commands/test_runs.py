@@ -19,10 +19,7 @@ from tests.worlds.runs import ended, newest, state
 
 @pytest.fixture
 def job(ccs: Cli) -> str:
-    name = f"job-{uuid4().hex[:12]}"
-    ccs.ok("jobs", "create", "--name", name, "-C", "/srv/my app")
-    ccs.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
-    return name
+    return ccs.job("-C", "/srv/my app")
 
 
 def log(ccs: Cli, run: str, *messages: str, at: datetime | None = None) -> None:

@@ -28,10 +28,7 @@ HOUR = (datetime.now(ZoneInfo("Europe/Amsterdam")).hour + 12) % 24
 
 @pytest.fixture(scope="module")
 def job(cli: Cli) -> str:
-    name = f"job-{uuid4().hex[:12]}"
-    cli.ok("jobs", "create", "--name", name, "--cron", f"0 {HOUR} * * *", "--timezone", "Europe/Amsterdam")
-    cli.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "x")
-    return name
+    return cli.job("--cron", f"0 {HOUR} * * *", "--timezone", "Europe/Amsterdam")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -21,10 +20,7 @@ SCHEMA: Any = {"type": "object", "properties": {"found": {"type": "integer"}}}
 @pytest.fixture
 def job(ccs: Cli) -> str:
     """The name of a job with the task `first`."""
-    name = f"job-{uuid4().hex[:8]}"
-    ccs.ok("jobs", "create", "--name", name, "-C", "/srv")
-    ccs.ok("tasks", "create", "--job", name, "--name", "first", "--prompt", "p")
-    return name
+    return ccs.job("-C", "/srv", task="first", prompt="p")
 
 
 JOB_OPTIONS: dict[str, Any] = {

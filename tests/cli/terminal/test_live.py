@@ -29,10 +29,7 @@ def cli(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Cli:
 
 @pytest.fixture
 def job(cli: Cli) -> str:
-    name = f"job-{uuid4().hex[:12]}"
-    cli.ok("jobs", "create", "--name", name)
-    cli.ok("tasks", "create", "--job", name, "--name", "one", "--prompt", "first line")
-    return name
+    return cli.job(prompt="first line")
 
 
 @pytest.fixture

@@ -31,7 +31,8 @@ from tests.worlds.flow import (
     waits,
 )
 from tests.worlds.git import git
-from tests.worlds.node import Node, World, until
+from tests.worlds.node import Node, World
+from tests.worlds.processes import until
 
 pytestmark = [pytest.mark.node, pytest.mark.claude]
 

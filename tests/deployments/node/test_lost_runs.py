@@ -11,7 +11,8 @@ from ccs.cli.client import provision
 from ccs.cli.client.api import Api
 from ccs.cli.client.records import Json
 from ccs.cli.client.settings import Settings
-from tests.worlds.node import World, until
+from tests.worlds.node import World
+from tests.worlds.processes import until
 from tests.worlds.server import running_server
 
 pytestmark = [pytest.mark.server, pytest.mark.node]

@@ -12,7 +12,8 @@ import pytest
 
 from ccs.flows.budgets.sums import Period, UsedUp
 from ccs.flows.server.names import PAUSED, paused_variable
-from tests.worlds.node import Node, World, kill, living, until
+from tests.worlds.node import Node, World
+from tests.worlds.processes import kill, living, until
 
 pytestmark = pytest.mark.node
 

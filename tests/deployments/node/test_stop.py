@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.worlds.node import World, kill, living, until
+from tests.worlds.node import World
+from tests.worlds.processes import kill, living, until
 from tests.worlds.server import free_port, start_server, stop_server
 
 pytestmark = [pytest.mark.server, pytest.mark.node]

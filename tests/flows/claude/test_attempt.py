@@ -10,7 +10,8 @@ import pytest
 from ccs.flows.claude.events import Answered, ApiRetry, Event, Finished, Init, Said, ToolCall, ToolResult
 from ccs.flows.spec.verdict import Reason
 from tests.fakes.anthropic import FakeApi, marker
-from tests.worlds.claude import KEY, PATIENCE, Bench, processes_with
+from tests.worlds.claude import KEY, PATIENCE, Bench
+from tests.worlds.processes import processes_with
 
 OAUTH = {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-made-up-0123456789"}
 REJECTED = {

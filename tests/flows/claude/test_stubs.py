@@ -14,7 +14,8 @@ from ccs.flows.claude.events import Event, Init, Noise, Notice, Said
 from ccs.flows.claude.executable import Executable
 from ccs.flows.claude.story import MAX_NOISE
 from ccs.flows.spec.verdict import Reason
-from tests.worlds.claude import INIT, PATIENCE, RESULT, SAID, Bench, printing, processes_with, stub
+from tests.worlds.claude import INIT, PATIENCE, RESULT, SAID, Bench, printing, stub
+from tests.worlds.processes import processes_with
 
 BAD = {**RESULT, "is_error": True, "result": "API Error: 500", "api_error_status": 500}
 SLEEP = "time.sleep(300)"

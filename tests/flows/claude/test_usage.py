@@ -16,7 +16,8 @@ from ccs.flows.claude.stream import Record
 from ccs.flows.claude.usage import Usage, announced, spent_until
 from ccs.flows.spec.verdict import Reason
 from tests.fakes.anthropic import FakeApi, marker
-from tests.worlds.claude import INIT, RESULT, SAID, Bench, line, printing, processes_with, stub
+from tests.worlds.claude import INIT, RESULT, SAID, Bench, line, printing, stub
+from tests.worlds.processes import processes_with
 
 ECHO: dict[str, Any] = {"tool": "Bash", "input": {"command": "echo hi"}}
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
 
@@ -14,9 +14,8 @@ import pytest
 from ccs.flows.claude.events import Event, ToolCall
 from ccs.flows.spec.verdict import Reason
 from tests.fakes.anthropic import marker
-from tests.worlds.claude import INIT, RESULT, SAID, Bench, printing, processes_with, stub
-
-PATIENCE = 180.0
+from tests.worlds.claude import INIT, RESULT, SAID, Bench, printing, stub
+from tests.worlds.processes import PATIENCE, processes_with, until
 
 LEFTOVERS = {
     "in the background": "sleep {n} >/dev/null 2>&1 &",
@@ -38,14 +37,6 @@ def seconds(tmp_path: Path) -> Iterator[str]:
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert left == set()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition, long enough for a busy machine."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def tool(command: str) -> str:

@@ -20,7 +20,7 @@ from ccs.flows.spec.verdict import Reason, TaskState
 from tests.fakes.anthropic import FakeApi
 from tests.worlds.flow import Server, does, run, run_id, task
 from tests.worlds.git import git
-from tests.worlds.node import until
+from tests.worlds.processes import until
 
 NOBODY = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}

@@ -16,7 +16,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled
 
 from ccs.flows.run.suspension import suspend
-from tests.worlds.node import Node, World, until
+from tests.worlds.node import Node, World
+from tests.worlds.processes import until
 
 pytestmark = pytest.mark.node
 

@@ -11,7 +11,7 @@ import pytest
 from ccs.flows.workplace.journals import journal_file
 from tests.worlds.flow import Server, run, task
 from tests.worlds.git import git
-from tests.worlds.node import PATIENCE
+from tests.worlds.processes import PATIENCE
 
 WORK = """
 import sys, time
