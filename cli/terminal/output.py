@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TextIO, TypeVar
 
+from ccs.blocks.steering import CHARACTERS
+
 Row = Mapping[str, object]
 R = TypeVar("R", bound=Row)
 Columns = Mapping[str, str | Callable[[R], object]]
@@ -16,13 +18,10 @@ Columns = Mapping[str, str | Callable[[R], object]]
 _COLOURS = {"completed": 32, "online": 32, "ok": 32, "running": 36, "failed": 31, "crashed": 31, "cancelled": 33}
 
 
-_STEERS = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
-)
+_STEERS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?" + f"|[{CHARACTERS}]")
 """What a terminal obeys instead of showing it: colours, titles, cursor moves, control characters, writing backwards."""
 
-_UNSEEN = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(rf"(?![\x00-\x1f])[{CHARACTERS}]")
 """What steers a terminal and JSON need not escape."""
 
 _LEAST = 8
