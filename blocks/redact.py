@@ -1,9 +1,19 @@
 """Redaction: no secret of a profile leaves the process that runs `claude`."""
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NewType
 
 from ccs.blocks.spellings import anchor, escaped, parts, spellings
+from ccs.blocks.steering import visible
+
+Clean = NewType("Clean", str)
+"""A text that may leave a run: without secrets, and with all that steers a terminal written out.
+
+Only a Redaction makes one, and what publishes a text takes no other.
+"""
 
 MASK = "********"
 _MASK = MASK.encode()
@@ -85,6 +95,52 @@ class Redactor:
             for form, start in self._words[word]:
                 line = b"".join(_masked(line, _runs(line, form, start)))
         return line
+
+
+class Redaction:
+    """All secrets that a process has met so far, and what makes its texts Clean; safe in threads."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = frozenset(secrets)
+        self._redactor = Redactor(self._secrets)
+        self._learning = threading.Lock()
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Hide these as well from now on, in all texts."""
+        with self._learning:
+            known = self._secrets.union(secrets)
+            if known != self._secrets:
+                self._secrets, self._redactor = known, Redactor(known)
+
+    def line(self, line: bytes) -> bytes:
+        """The line without secrets, as Redactor.line."""
+        return self._redactor.line(line)
+
+    def clean(self, text: str) -> Clean:
+        """The text without secrets, fit for a terminal and a database; never raises."""
+        try:
+            line = text.encode("utf-8", "surrogateescape")  # names of files may hold any bytes
+        except UnicodeEncodeError:
+            line = text.encode("utf-8", "surrogatepass")
+        redacted = self._redactor.line(line)
+        # A secret may end within a letter, of which the rest is then no text.
+        return Clean(visible(text if redacted is line else redacted.decode("utf-8", "backslashreplace")))
+
+    def table(self, rows: Iterable[Mapping[str, object]], kept: Collection[str]) -> Clean:
+        """The rows as JSON, with every text in them clean but those of the fields that are to be `kept`."""
+        found = [{key: value if key in kept else self._data(value) for key, value in row.items()} for row in rows]
+        return Clean(json.dumps(found))
+
+    def _data(self, value: object) -> object:
+        match value:
+            case str():
+                return self.clean(value)
+            case dict():
+                return {self.clean(name): self._data(item) for name, item in value.items()}
+            case list():
+                return [self._data(item) for item in value]
+            case _:
+                return value
 
 
 def _number(word: bytes) -> int:

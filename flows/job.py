@@ -1,17 +1,20 @@
 """The flow: the tasks of a job in their order, and how the run ends."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
+import httpx
 from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
 from prefect.exceptions import TerminationSignal
 from prefect.futures import PrefectFuture
 from prefect.runtime import deployment, flow_run
-from prefect.states import Cancelled, Completed, Failed
 
 from ccs.blocks.env import EMPTY
+from ccs.blocks.redact import Clean, Redaction
+from ccs.flows.log import clean_records
 from ccs.flows.node.files import UnknownUserError
 from ccs.flows.node.identity import marks, state_folder
 from ccs.flows.processes.shell import CONDITION_TIMEOUT, Shell
@@ -19,10 +22,13 @@ from ccs.flows.record.outcome import kept
 from ccs.flows.record.row import NO_PAUSE, TaskRow
 from ccs.flows.record.table import read_rows
 from ccs.flows.run.plan import Plan
+from ccs.flows.run.profile import secrets_of
 from ccs.flows.run.run import Run
 from ccs.flows.run.selection import begun_anew, first_row, not_done, selected
 from ccs.flows.run.suspension import suspend
 from ccs.flows.run.task import run_task
+from ccs.flows.server.login import login_secrets
+from ccs.flows.server.publication import cancelled, completed, failed
 from ccs.flows.spec.job import Job
 from ccs.flows.spec.task import Task
 from ccs.flows.spec.verdict import FINE, Reason, TaskState, is_failure
@@ -39,6 +45,30 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
         only: Names or ids of the tasks to run; empty for all of them.
         continues: Id of an earlier run of the job, whose finished tasks keep their results and are not repeated.
     """
+    redaction = Redaction(login_secrets())
+    clean_records(redaction.clean)
+    try:
+        redaction.learn(_secrets(job))
+        return _ended(job, only, continues, redaction)
+    except Exception as error:  # Prefect would put its text into the state as it is
+        get_run_logger().exception("the run came upon an error that was not foreseen")
+        return failed(redaction.clean(f"Flow run encountered an exception: {type(error).__name__}: {error}"))
+
+
+def _secrets(job: Job) -> frozenset[str]:
+    """What is to be hidden of all profiles of the job: names of files and branches hold it before a task begins.
+
+    Of a profile that cannot be read nothing is known; no task starts with it either, and that says why.
+    """
+    found: frozenset[str] = frozenset()
+    for name in {job.profile, *(t.profile for t in job.tasks if t.enabled)}:
+        with suppress(WorkplaceError, httpx.HTTPError):
+            found |= secrets_of(name) if name else frozenset()
+    return found
+
+
+def _ended(job: Job, only: Sequence[str], continues: str, redaction: Redaction) -> State[Any]:
+    """How the run ends; Prefect's Abort when it is to go on later."""
     logger = get_run_logger()
     try:
         state_folder()  # or what the run begins and says could not be kept
@@ -51,11 +81,12 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
             due = [t for t in chosen if t in due or (t.id in done and done[t.id]["verdict"] == TaskState.NOT_RUN)]
     except (WorkplaceError, UnknownUserError) as problem:
         logger.error("%s", problem)
-        return Failed(message=str(problem))
+        return failed(redaction.clean(str(problem)))
     if not any(t.enabled for t in chosen):
-        return _skipped("the job has no tasks" if not job.tasks else "every task is disabled")
+        why = "every task is disabled" if job.tasks else "the job has no tasks"
+        return _skipped(redaction.clean(f"nothing to run: {why}"))
     rows = [(t, done.get(t.id) or first_row(job, t)) for t in chosen]
-    run = Run(job, str(flow_run.id), str(deployment.id or ""), workplace, rows)
+    run = Run(job, str(flow_run.id), str(deployment.id or ""), workplace, rows, redaction)
     logger.info(
         "job %s on node %s in %s: %s", job.name, workplace.node, workplace.directory, ", ".join(t.name for t in chosen)
     )
@@ -65,15 +96,15 @@ def job(job: Job, only: list[str] = [], continues: str = "") -> State[None]:  # 
         _run_tasks(due, run)
     if (until := run.goes_on) is not None:
         waiting = dict.fromkeys(o.verdict.detail for o in run.outcomes.values() if o.pause)
-        suspend(until, "; ".join(waiting))
+        suspend(until, redaction.clean("; ".join(waiting)))
     return _final_state(chosen, run)
 
 
 @task(name="skip", task_run_name="{spec.name}", persist_result=False)
-def skip_task(spec: Task) -> State[None]:
+def skip_task(spec: Task, run: Run) -> State[None]:
     """Show a disabled task on the run's page."""
     get_run_logger().info("%s is disabled: skipped", spec.name)
-    return Completed(name="Skipped", message="the task is disabled")
+    return completed(run.redaction.clean("the task is disabled"), "Skipped")
 
 
 def _done(job: Job, continues: str) -> dict[str, TaskRow]:
@@ -98,24 +129,24 @@ def _done(job: Job, continues: str) -> dict[str, TaskRow]:
 
 def _refusal(only_if: str, run: Run) -> State[Any] | None:
     """How the run ends when its condition does not hold; None when it does."""
-    shell = Shell.at(run.workplace.directory, EMPTY, marks(run.id), get_run_logger().info, run.stop)
+    redact, clean, say = run.redaction.line, run.redaction.clean, get_run_logger().info
+    shell = Shell.at(run.workplace.directory, EMPTY, marks(run.id), redact=redact, say=say, stop=run.stop)
     answer = shell.run(only_if, min(CONDITION_TIMEOUT, run.time_left))
     if not answer.is_answer:
-        return Failed(message=f"only_if `{only_if}` gave no answer: {answer.sentence}")
-    return None if answer.ok else _skipped(f"only_if `{only_if}`: {answer.sentence}")
+        return failed(clean(f"only_if `{only_if}` gave no answer: {answer.sentence}"))
+    return None if answer.ok else _skipped(clean(f"nothing to run: only_if `{only_if}`: {answer.sentence}"))
 
 
-def _skipped(why: str) -> State[Any]:
-    message = f"nothing to run: {why}"
+def _skipped(message: Clean) -> State[Any]:
     get_run_logger().warning("%s", message)
-    return Cancelled(name="Skipped", message=message)
+    return cancelled(message, "Skipped")
 
 
 def _run_tasks(due: Sequence[Task], run: Run) -> None:
     """Start each task when it is its turn, and return when none is running any more."""
     for spec in due:
         if not spec.enabled:
-            skip_task(spec, return_state=True)
+            skip_task(spec, run, return_state=True)
     plan = Plan(run.job, [t for t in due if t.enabled], run.ended_before(due))
     ended: SimpleQueue[tuple[Task, PrefectFuture[Any]]] = SimpleQueue()
     try:
@@ -153,6 +184,7 @@ def _take(plan: Plan, run: Run, spec: Task, future: PrefectFuture[Any]) -> None:
     outcome = run.outcomes.get(spec.id)
     if outcome is None:  # not the task's doing: Prefect could not run it
         run.stop.request("cancelled")
+        future.wait()  # the state of one that has only just ended
         raise RuntimeError(f"task {spec.name} did not run: {future.state.message}")
     if outcome.pause:
         plan.halt()  # what is running goes on, then the run waits
@@ -163,14 +195,15 @@ def _take(plan: Plan, run: Run, spec: Task, future: PrefectFuture[Any]) -> None:
 
 
 def _final_state(chosen: list[Task], run: Run) -> State[None]:
+    clean = run.redaction.clean
     rows = [run.table.row(t) for t in chosen if t.enabled]
-    failed = [row for row in rows if is_failure(row["verdict"])]
+    bad = [row for row in rows if is_failure(row["verdict"])]
     ok = sum(row["verdict"] in FINE for row in rows)
     at_least = "at least " if any(row["cost_is_partial"] for row in rows) else ""
     done = f"{ok} of {len(rows)} tasks ok, estimated {at_least}${sum(row['cost_usd'] for row in rows):.4f}"
-    if failed:
-        named = "; ".join(f"{row['task']} failed, {row['verdict']}: {row['detail']}" for row in failed)
-        return Failed(message=f"{named} ({done})")
+    if bad:
+        named = "; ".join(f"{row['task']} failed, {row['verdict']}: {row['detail']}" for row in bad)
+        return failed(clean(f"{named} ({done})"))
     if run.time_left <= 0 and ok < len(rows):
-        return Failed(message=f"timeout: the run's {run.job.timeout} s were over before every task had run ({done})")
-    return Completed(message=done)
+        return failed(clean(f"timeout: the run's {run.job.timeout} s were over before every task had run ({done})"))
+    return completed(clean(done))

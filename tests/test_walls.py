@@ -16,7 +16,7 @@ FILES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 CORE = (
     *("ccs.cli.errors", "ccs.cli.exit_codes", "ccs.flows.spec", "ccs.flows.node", "ccs.flows.schedules"),
     *("ccs.flows.server.variables", "ccs.flows.server.names", "ccs.flows.server.clock"),
-    *("ccs.flows.record.row", "ccs.blocks.env", "ccs.blocks.redact", "ccs.blocks.sensitivity"),
+    *("ccs.flows.record.row", "ccs.blocks.env", "ccs.blocks.redact", "ccs.blocks.sensitivity", "ccs.blocks.steering"),
 )
 DIAGNOSIS = (*CORE, "ccs.cli.client", "ccs.cli.words", "ccs.cli.diagnosis")
 MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module counts
@@ -64,7 +64,7 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
         "ccs.flows.server",
         "ccs.flows.spec",
     ),
-    "flows.server": ("ccs.flows.server", "ccs.flows.spec.names"),
+    "flows.server": ("ccs.flows.server", "ccs.flows.spec.names", "ccs.blocks"),
     "flows.git": ("ccs.flows.git", "ccs.flows.node", "ccs.flows.processes.environment", "ccs.flows.spec.names"),
     "flows.workplace.settlement": (  # it decides from facts alone
         "ccs.flows.git.command",
@@ -72,14 +72,24 @@ MAY_IMPORT = {  # of ccs; the longest matching prefix of the importing module co
         "ccs.flows.record.outcome",
         "ccs.flows.spec",
     ),
-    "flows.claude": ("ccs.flows.claude", "ccs.flows.node", "ccs.flows.processes", "ccs.flows.spec"),
+    "flows.claude": (
+        "ccs.flows.claude",
+        "ccs.flows.node",
+        "ccs.flows.processes",
+        "ccs.flows.spec",
+        "ccs.blocks.steering",
+    ),
     "flows.processes": ("ccs.flows.processes", "ccs.flows.node", "ccs.blocks"),
 }
+PUBLISHED = (
+    *("prefect.states", "prefect.artifacts"),
+    *("prefect.client.schemas.actions.ArtifactCreate", "prefect.client.schemas.actions.ArtifactUpdate"),
+)
 SILENT = ("cli.client", "cli.diagnosis", "cli.legacy")
 """What a web page or another program stands on as well as the terminal: it returns values and writes nothing."""
 
 NEVER_PREFECT = (
-    *("cli", "blocks.env", "blocks.redact", "blocks.sensitivity", "blocks.spellings"),
+    *("cli", "blocks.env", "blocks.redact", "blocks.sensitivity", "blocks.spellings", "blocks.steering"),
     *("flows.spec", "flows.node", "flows.schedules"),
     *("flows.server.variables", "flows.server.names", "flows.server.clock"),
     *("flows.record.row", "flows.budgets.sums", "flows.budgets.offer", "flows.budgets.ledger", "flows.budgets.pause"),
@@ -163,6 +173,16 @@ def test_every_git_is_started_in_one_place() -> None:
         assert not within(module, "flows.git") or not any(within(n, "subprocess") for n in imports_of(path)), module
         lists = [node.elts for node in ast.walk(tree) if isinstance(node, ast.List | ast.Tuple) and node.elts]
         assert not any(isinstance(elts[0], ast.Constant) and elts[0].value == "git" for elts in lists), module
+
+
+def test_what_leaves_a_run_is_made_in_one_place_each() -> None:
+    """Clean texts by the redactor, states and artifacts by what takes only such texts; mypy does the rest."""
+    for path in MODULES:
+        module, names = name_of(path), imports_of(path)
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        assert module == "blocks.redact" or "Clean" not in {f.id for f in calls if isinstance(f, ast.Name)}, module
+        if within(module, "flows") and module != "flows.server.publication":
+            assert not any(within(name, made) for name in names for made in PUBLISHED), module
 
 
 def test_the_command_line_never_loads_prefect() -> None:

@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from prefect.logging import get_logger
 from prefect.settings import PREFECT_API_URL
 
+from ccs.blocks.redact import Redaction
 from ccs.deployments.node import environment
 from ccs.deployments.node.worker import NodeWorker
+from ccs.flows.log import clean_records
 from ccs.flows.node.files import UnknownUserError
+from ccs.flows.server.login import login_secrets
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -88,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "ccs node: PREFECT_API_URL holds a login, which would show in logs; set PREFECT_API_AUTH_STRING\n"
         )
         return 2
+    clean_records(Redaction(login_secrets()).clean)  # the secrets of profiles are known to their runs only
     worker = NodeWorker(options.pool, options.name, options.limit)
     asyncio.run(serve(worker, options.drain_seconds))
     return 0

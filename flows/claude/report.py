@@ -11,7 +11,7 @@ from ccs.flows.spec.verdict import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The verdict on an attempt, and the figures. Every text is redacted and free of NUL characters.
+    """The verdict on an attempt, and the figures. Every text is redacted and steers no terminal.
 
     `usage` is what this process spent, also when it resumed a session; when that is partial, the reply that was under
     way may have cost `unseen_usd` more, which is a guess. `progress` counts the replies of the model: at 0 nothing was

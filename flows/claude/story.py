@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ccs.blocks.steering import visible
 from ccs.flows.claude.events import Answered, Event, Noise, Notice, events_of
 from ccs.flows.claude.facts import Facts
 from ccs.flows.claude.stream import Record
@@ -96,9 +97,9 @@ class Story:
             self.on_event(replace(event, **texts))
 
     def clean(self, text: str) -> str:
-        """The text without secrets and without what databases refuse."""
+        """The text without secrets, and with what steers a terminal written out."""
         return _text(self._redact(text.replace("\0", "").encode("utf-8", "replace")))
 
 
 def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace").replace("\0", "")
+    return visible(line.decode("utf-8", "replace").replace("\0", ""))

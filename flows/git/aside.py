@@ -34,6 +34,12 @@ class Aside:
         """What happened and how to undo it, in one line."""
         return f"set aside {naming(list(self.files))} as {self.ref}; get it back with: {self.get_back}"
 
+    @property
+    def nameless(self) -> str:
+        """What happened, without a name that a task made up."""
+        many = "a file" if len(self.files) == 1 else f"{len(self.files)} files"
+        return f"set aside {many} as {self.ref}; look with: git show --stat {self.ref}"
+
 
 class SavedError(GitError):
     """Everything is saved under a ref, but still in the files, too."""

@@ -68,6 +68,8 @@ class Recovered:
 
     sentence: str
     """For the log; empty when there is nothing to say."""
+    nameless: str
+    """The same without names of files, branches and commits, for the log of whoever cannot redact them."""
     aside: Aside | None = None
     is_busy: bool = False
     """Whether another run works there, so that nothing was done and the journal stays."""
@@ -114,23 +116,29 @@ def recover(file: Path, own: Hold | None = None) -> Recovered | None:
     whose = f"task {shown(task)} of run {shown(run_id)}"
     if not directory.is_dir():
         file.unlink(missing_ok=True)
-        return Recovered(f"{whose} was interrupted, and its directory {shown(directory)} is gone")
+        gone = f"{whose} was interrupted, and its directory {shown(directory)} is gone"
+        return Recovered(gone, gone)
     repository = snapshot.repository
     with alone(repository, own) as is_alone:
         if not is_alone:
             busy = f"what {whose} left in {shown(directory)} stays there for now: another run works there"
-            return Recovered(busy, is_busy=True)
+            return Recovered(busy, busy, is_busy=True)
         if not file.exists():  # somebody else was faster
             return None
         begun = aside_ref(run_id, task)  # it may have been killed while it set its work aside
         earlier = repository.git("for-each-ref", "--format=%(refname)", begun, f"{begun}-*").out.split()
         found = aside(snapshot, run_id, task)
-        said = [*([found.sentence] if found else []), *losses(snapshot, run_id, task)]
-        if earlier:
-            said.append(f"what was set aside before it was interrupted is in {naming(earlier, 5)}")
+        lost = losses(snapshot, run_id, task)
+        many = f"{len(lost)} other things are not as they were before it; refs below {begun} keep what would be lost"
+        before = [f"what was set aside before it was interrupted is in {naming(earlier, 5)}"] if earlier else []
+        said = [*([found.sentence] if found else []), *lost, *before]
+        counted = [*([found.nameless] if found else []), *([many] if lost else []), *before]
         _forget(record)
         file.unlink(missing_ok=True)
-    return Recovered(f"{whose} was interrupted: {'; '.join(said)}" if said else "", found)
+    if not said:
+        return Recovered("", "")
+    interrupted = f"{whose} was interrupted: "
+    return Recovered(interrupted + "; ".join(said), interrupted + "; ".join(counted), found)
 
 
 def _read(file: Path) -> _Record | None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccs.blocks.env import Environment
-from ccs.blocks.redact import Redactor
 from ccs.flows.processes.command import CommandResult, command_environment, run_command
 from ccs.flows.processes.stop import Stop
 
@@ -26,11 +25,18 @@ class Shell:
 
     @classmethod
     def at(
-        cls, directory: Path, profile: Environment, marks: dict[str, str], say: Callable[[str], None], stop: Stop
+        cls,
+        directory: Path,
+        profile: Environment,
+        marks: dict[str, str],
+        *,
+        redact: Callable[[bytes], bytes],
+        say: Callable[[str], None],
+        stop: Stop,
     ) -> "Shell":
         """A shell in a directory with what of a profile is no secret."""
         environment = command_environment(os.environ, profile, marks)
-        return cls(directory, environment, Redactor(profile.secrets).line, say, stop)
+        return cls(directory, environment, redact, say, stop)
 
     def run(self, line: str, timeout: float) -> CommandResult:
         """Run a line; `timeout` is in seconds."""

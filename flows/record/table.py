@@ -4,7 +4,6 @@ What is on the server outlives this process: a run that starts again, and one th
 is done already.
 """
 
-import json
 import threading
 import time
 from collections.abc import Iterable
@@ -15,17 +14,30 @@ from uuid import UUID
 import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import EventTooLarge, ObjectNotFound
 
+from ccs.blocks.redact import Redaction
 from ccs.flows.record.row import DESCRIBED, TaskRow, read_table
+from ccs.flows.server.publication import create_table, update_table
 from ccs.flows.spec.job import Job
 from ccs.flows.spec.names import run_table_key
 from ccs.flows.spec.task import Task
 
 _POLL = 0.5
+
+_KEPT = frozenset(
+    (
+        *("job", "task", "id", "profile", "verdict", "started", "node"),
+        *("session_id", "transcript", "directory", "commit"),
+    )
+)
+"""What is not redacted in a row: by these the run, its node and the command line find things again.
+
+ccs makes them up itself, or the parameters of the run hold them. A secret that is a part of one, such as a profile's
+variable of the node that names a folder above, would make the run do its tasks twice, or lose its transcripts.
+"""
 
 
 def read_rows(job: str, run_id: str) -> list[TaskRow]:
@@ -60,9 +72,9 @@ def is_over(run_id: str, patience: float = 30.0) -> bool:
 class RunTable:
     """The table artifact of a run. Methods may be called from any thread; writing never fails a task."""
 
-    def __init__(self, job: Job, run_id: str, rows: Iterable[tuple[Task, TaskRow]]) -> None:
+    def __init__(self, job: Job, run_id: str, rows: Iterable[tuple[Task, TaskRow]], redaction: Redaction) -> None:
         self._rows = {task.id: row for task, row in rows}
-        self._job, self._run_id = job, run_id
+        self._job, self._run_id, self._redaction = job, run_id, redaction
         self._artifact: UUID | None = None
         self._changed = threading.Lock()
         self._writer = ThreadPoolExecutor(1, "ccs-results")
@@ -109,22 +121,14 @@ class RunTable:
         self._writer.shutdown()
 
     def _write(self) -> None:
-        data = json.dumps(list(self._rows.values()))
+        data = self._redaction.table(list(self._rows.values()), _KEPT)
         try:
             with get_client(sync_client=True) as client:
                 if self._artifact is None:
-                    made = client.create_artifact(
-                        ArtifactCreate(
-                            type="table",
-                            key=run_table_key(self._job.name),
-                            description=f"{DESCRIBED}{self._job.name}",
-                            flow_run_id=UUID(self._run_id),
-                            data=data,
-                        )
-                    )
-                    self._artifact = made.id
+                    title = self._redaction.clean(f"{DESCRIBED}{self._job.name}")
+                    self._artifact = create_table(client, self._run_id, run_table_key(self._job.name), title, data)
                 else:
-                    client.update_artifact(self._artifact, ArtifactUpdate(data=data))
+                    update_table(client, self._artifact, data)
             self._is_behind = False
         except EventTooLarge:
             self._is_behind = False  # the rows are written; it is only Prefect's own news of it that is too long

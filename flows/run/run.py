@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from ccs.blocks.redact import Redaction
 from ccs.flows.budgets.budget import Budget
 from ccs.flows.claude.request import Request
 from ccs.flows.processes.stop import Stop
@@ -24,15 +25,23 @@ class Run:
     """One execution of a job; its methods may be called from the threads of its tasks."""
 
     def __init__(
-        self, job: Job, run_id: str, job_id: str, workplace: Workplace, rows: Iterable[tuple[Task, TaskRow]]
+        self,
+        job: Job,
+        run_id: str,
+        job_id: str,
+        workplace: Workplace,
+        rows: Iterable[tuple[Task, TaskRow]],
+        redaction: Redaction,
     ) -> None:
         self.job = job
         self.id = run_id
         self.workplace = workplace
+        self.redaction = redaction
+        """What all texts of the run go through; it learns the secrets of each profile that is resolved."""
         self.stop = Stop()
         self.outcomes: dict[str, Outcome] = {}  # by task id; of this execution
         earlier = list(rows)
-        self.table = RunTable(job, run_id, earlier)
+        self.table = RunTable(job, run_id, earlier, redaction)
         self.kept = {task.name: found["output"] for task, found in earlier if found["verdict"] == Reason.OK}
         self.budget = Budget(
             job, run_id, job_id, spent={task.name: found["cost_usd"] for task, found in earlier}, log=workplace.log

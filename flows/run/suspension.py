@@ -7,17 +7,18 @@ from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import OrchestrationResult
 from prefect.exceptions import Abort
 from prefect.runtime import flow_run
-from prefect.states import AwaitingRetry
+
+from ccs.blocks.redact import Clean
+from ccs.flows.server.publication import awaiting
 
 _STOP_PATIENCE = 60.0
 """Seconds for the node to end a run that is being cancelled."""
 
 
-def suspend(until: datetime, message: str) -> NoReturn:
+def suspend(until: datetime, message: Clean) -> NoReturn:
     """Leave this flow run: it waits in state AwaitingRetry with the message, and any node takes it up again at `until`.
 
     To be called by the flow itself, when none of its tasks is running; always raises Prefect's Abort, with which the
@@ -33,8 +34,7 @@ def suspend(until: datetime, message: str) -> NoReturn:
             # With the process of its past, a waiting run would be Cancelling for minutes when it is cancelled.
             client.request("PATCH", "/flow_runs/{id}", path_params={"id": run_id}, json={"infrastructure_pid": None})
             # Not by force, which would revive a run that is being cancelled at this moment.
-            wanted: State[None] = AwaitingRetry(scheduled_time=until, message=message)
-            answer: OrchestrationResult[None] = client.set_flow_run_state(run_id, wanted)
+            answer: OrchestrationResult[None] = client.set_flow_run_state(run_id, awaiting(until, message))
             state = answer.state
     if state is not None and state.is_cancelling():
         time.sleep(_STOP_PATIENCE)  # its node ends it any moment

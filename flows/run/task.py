@@ -6,13 +6,10 @@ from functools import partial
 from uuid import uuid4
 
 from prefect import get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.states import Cancelled, Completed, Failed
 
 from ccs.blocks.env import Environment, UnresolvedError
-from ccs.blocks.redact import Redactor
 from ccs.flows.claude.executable import ExecutableNotFound, find_executable
 from ccs.flows.claude.request import PermissionMode, Request
 from ccs.flows.limits.gate import LimitGate
@@ -25,6 +22,7 @@ from ccs.flows.record.pause import Pause
 from ccs.flows.run.attempts import Assignment, run_attempts
 from ccs.flows.run.profile import ResolvedProfile, resolve
 from ccs.flows.run.run import Run
+from ccs.flows.server.publication import cancelled, completed, failed, publish_page
 from ccs.flows.sessions.store import SessionStore
 from ccs.flows.spec import templates
 from ccs.flows.spec.names import slug
@@ -45,16 +43,21 @@ _MODE: dict[Permissions, PermissionMode] = {
 @task(name="task", task_run_name="{spec.name}", persist_result=False, cache_policy=NO_CACHE)
 def run_task(spec: Task, run: Run) -> State[None]:
     """Run one task; its Outcome goes to `run`, its words to the state that is returned."""
-    outcome = _outcome(spec, run)
-    run.ended(outcome)
-    _publish(run, outcome)
+    clean = run.redaction.clean
+    try:
+        outcome = _outcome(spec, run)
+        run.ended(outcome)
+        _publish(run, outcome)
+    except Exception as error:  # Prefect would put its text into the state as it is
+        get_run_logger().exception("the task could not be run")
+        return failed(clean(f"Task run encountered an exception {type(error).__name__}: {error}"))
     if outcome.pause:
-        return Cancelled(name="Waiting", message=outcome.verdict.detail)
+        return cancelled(clean(outcome.verdict.detail), "Waiting")
     if outcome.is_skipped:
-        return Completed(name="Skipped", message=outcome.verdict.detail)
+        return completed(clean(outcome.verdict.detail), "Skipped")
     if outcome.verdict.reason is Reason.CANCELLED:
-        return Cancelled(message=outcome.sentence)
-    return Completed(message=outcome.sentence) if outcome.ok else Failed(message=outcome.sentence)
+        return cancelled(clean(outcome.sentence))
+    return completed(clean(outcome.sentence)) if outcome.ok else failed(clean(outcome.sentence))
 
 
 def _outcome(spec: Task, run: Run) -> Outcome:
@@ -72,7 +75,15 @@ def _outcome(spec: Task, run: Run) -> Outcome:
         return start.skipped(words)
     try:
         profile = resolve(spec.profile or run.job.profile)
-        shell = Shell.at(run.workplace.directory, profile.environment, marks(run.id), log.info, run.stop)
+        run.redaction.learn(profile.environment.secrets)  # of which some may have changed since the run began
+        shell = Shell.at(
+            run.workplace.directory,
+            profile.environment,
+            marks(run.id),
+            redact=run.redaction.line,
+            say=log.info,
+            stop=run.stop,
+        )
         if spec.only_if and run.interrupted(spec) is None:
             condition = shell.run(spec.only_if, min(CONDITION_TIMEOUT, run.time_left))
             start = replace(start, commands=(condition,))
@@ -112,7 +123,7 @@ def _outcome(spec: Task, run: Run) -> Outcome:
 def _assignment(spec: Task, run: Run, profile: ResolvedProfile, shell: Shell) -> Assignment:
     log = get_run_logger()
     row, found = run.table.row(spec), run.interrupted(spec)
-    redact = Redactor(profile.environment.secrets).line
+    redact = run.redaction.line
     return Assignment(
         spec=spec,
         run=run,
@@ -161,10 +172,10 @@ def _request(spec: Task, run: Run, environment: Environment) -> Request:
 def _publish(run: Run, outcome: Outcome) -> None:
     """Leave the page of a task, which fails no task: the server may be away for long."""
     try:
-        create_markdown_artifact(
-            key=f"{slug(run.job.name)}-{slug(outcome.task.name)}",
-            markdown=page(outcome),
-            description=f"{outcome.task.name}: {outcome.verdict.reason}",
+        publish_page(
+            f"{slug(run.job.name)}-{slug(outcome.task.name)}",
+            run.redaction.clean(page(outcome)),
+            run.redaction.clean(f"{outcome.task.name}: {outcome.verdict.reason}"),
         )
     except Exception as error:
         get_run_logger().warning("the page of task %s could not be written to the server: %s", outcome.task.name, error)

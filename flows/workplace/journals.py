@@ -16,16 +16,21 @@ def journal_file(run_id: str) -> Path:
     return state_folder() / "runs" / run_id / "open.json"
 
 
-def recover(run_id: str, own: Hold | None = None) -> str:
+def recover(run_id: str, own: Hold | None = None, *, is_own: bool = False) -> str:
     """Set aside what the tasks of a dead run changed; what was done, in a sentence, or nothing.
 
-    `own` is the caller's share in the directory, if it has one.
+    `own` is the caller's share in the directory, if it has one. Only a run that `is_own` tells names of files and what
+    git says: the secrets of a dead run's profiles, which these may hold, are not known to its node, nor to the next
+    run, which may be that of another job. Those know their login to the server, and the next its own profiles.
     """
     try:
         done = journal.recover(journal_file(run_id), own)
     except GitError as error:
-        return f"what run {run_id} left in its directory could not be set aside: {error}"
-    return done.sentence if done else ""
+        why = error if is_own else "look with `git status` there"
+        return f"what run {run_id} left in its directory could not be set aside: {why}"
+    if done is None:
+        return ""
+    return done.sentence if is_own else done.nameless
 
 
 def runs_in(repository: Repository) -> Iterator[str]:

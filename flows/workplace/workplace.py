@@ -69,7 +69,7 @@ class Workplace:
     def _clean_up(self) -> None:
         """Set aside what a task left before a usage limit after which it could not go on."""
         is_over = self._group is None and journal_file(self.run_id).exists()
-        if is_over and (sentence := recover(self.run_id, self._hold)):
+        if is_over and (sentence := recover(self.run_id, self._hold, is_own=True)):
             self.log.warning("%s", sentence)
 
     def enter(self, task: Task) -> None:

@@ -48,7 +48,7 @@ def test_a_page_that_cannot_be_written_fails_no_task(
     def away(**_: object) -> None:
         raise httpx.ConnectError("nobody is there")
 
-    monkeypatch.setattr("ccs.flows.run.task.create_markdown_artifact", away)
+    monkeypatch.setattr("ccs.flows.server.publication.create_markdown_artifact", away)
     state = run(profile, repository, task("only", {"text": "hello"}))
     assert state.is_completed(), state.message
     assert "could not be written to the server: nobody is there" in server.logs(state, until="could not be written")

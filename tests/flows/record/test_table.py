@@ -12,6 +12,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from ccs.blocks.redact import Redaction
 from ccs.flows.record.outcome import blank
 from ccs.flows.record.row import TaskRow
 from ccs.flows.record.table import RunTable, is_over, read_rows
@@ -64,7 +65,7 @@ def test_rows_that_the_server_missed_reach_it_in_the_end(server: Server) -> None
 
     @flow
     def going() -> str:
-        table = RunTable(job, str(flow_run.id), [(spec, blank(job.name, spec, TaskState.NOT_RUN, ""))])
+        table = RunTable(job, str(flow_run.id), [(spec, blank(job.name, spec, TaskState.NOT_RUN, ""))], Redaction(()))
         table.publish()
         table.flush()
         (artifact,) = server.post("/artifacts/filter", artifacts={"key": {"any_": ["ccs-missed"]}})

@@ -15,13 +15,14 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled
 
+from ccs.blocks.redact import Redaction
 from ccs.flows.run.suspension import suspend
 from tests.worlds.node import Node, World
 from tests.worlds.processes import until
 
 pytestmark = pytest.mark.node
 
-MESSAGE = "usage limit of profile 'x' until then"
+MESSAGE = Redaction(()).clean("usage limit of profile 'x' until then")
 FLOW = f"""
 
 from datetime import UTC, datetime, timedelta
