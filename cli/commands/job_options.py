@@ -36,6 +36,10 @@ FIELDS = (
         "Start although there are uncommitted changes; they stay as they are.", kind=bool, panel=_WHERE,
     ),
     Field(
+        "working_directory.run_changed_hooks", "--run-changed-hooks/--no-run-changed-hooks",
+        "Run git hooks although a task changed them.", kind=bool, panel=_WHERE,
+    ),
+    Field(
         "working_directory.require_git", "--require-git/--no-require-git",
         "Refuse a directory outside git (the default).", kind=bool, panel=_WHERE,
     ),

@@ -42,6 +42,8 @@ class Committed:
     what they changed before, or they are submodules with changes inside."""
     problem: str
     """Why the index does not have what is committed, and what to do; or nothing."""
+    left_out: str = ""
+    """The programs that a commit would have run, and did not; or nothing."""
 
     @property
     def sentence(self) -> str:
@@ -55,14 +57,17 @@ class Committed:
             parts.append(f"claude committed itself {where}: {named}")
         if self.left:
             parts.append(f"not committed: {naming(list(self.left), 5)}")
+        if self.left_out:
+            parts.append(self.left_out)
         return "; ".join(parts)
 
 
 def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float = LONG) -> Committed:
     """Commit what changed since the snapshot, as far as it was clean then.
 
-    What somebody had staged before stays staged. The repository's hooks run and may take `timeout` seconds; with a
-    commit that they change or that changes files, what they changed is committed, too. `author` is as in
+    What somebody had staged before stays staged. The repository's hooks run, unless the task changed them, and may
+    take `timeout` seconds; with a commit that they change or that changes files, what they changed is committed, too.
+    `author` is as in
     `Name <mail>`; left out, git's own. Raises GitError, with everything left uncommitted in the files.
     """
     repository = snapshot.repository
@@ -79,7 +84,8 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
                 f"the changes of task {shown(origin.task)} cannot be committed: "
                 + _unfinished(snapshot, before.operation)
             )
-        make = partial(_commit, repository, origin, author, _identity(repository, author), timeout)
+        distrusted = snapshot.distrusted
+        make = partial(_commit, repository, origin, author, _identity(repository, author), timeout, not distrusted)
         await_index(repository)  # a commit that the index does not follow would look like its opposite, staged
         try:
             commit_id = make(before.head, found.entries)
@@ -109,7 +115,21 @@ def commit(snapshot: Snapshot, origin: Origin, author: str = "", timeout: float 
             branch=before.branch,
             rest=(*sorted(rest.entries), *changed_inside(snapshot, now)),
             problem=problem,
+            left_out=_left_out(repository, distrusted),
         )
+
+
+def _left_out(repository: Repository, distrusted: str) -> str:
+    keys = [key for key, _ in repository.withheld]
+    filters = [f"filter {shown(key[7:-6])}" for key in keys if key.startswith("filter.") and key.endswith(".clean")]
+    parts = [*["hooks"] * bool(distrusted), *filters, *["a signature"] * ("commit.gpgSign" in keys)]
+    if not parts:
+        return ""
+    changed = distrusted or "git's configuration"
+    return (
+        f"committed without {naming(parts, 5)}: {changed} changed while the task worked, and what a task may have "
+        "written is run only with working_directory.run_changed_hooks"
+    )
 
 
 def commits_since(repository: Repository, snapshot: Snapshot, now: Snapshot) -> tuple[str, ...]:
@@ -160,6 +180,7 @@ def _commit(
     author: str,
     identity: Mapping[str, str],
     timeout: float,
+    hooks: bool,
     head: str,
     entries: Mapping[str, TreeEntry | None],
 ) -> str:
@@ -174,7 +195,7 @@ def _commit(
                     *("-c", "user.useConfigOnly=true", "commit", "--quiet", "--cleanup=whitespace"),
                     *(("--author", author) if author else ()),
                     *("--no-edit", "--file", message.name),
-                    index=index, env=identity, timeout=timeout, hooks=True,
+                    index=index, env=identity, timeout=timeout, hooks=hooks,
                 )  # fmt: skip
             except GitTimeoutError as error:
                 raise GitError(

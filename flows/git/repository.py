@@ -22,6 +22,7 @@ from ccs.flows.git.command import (
     run,
     shown,
 )
+from ccs.flows.git.settings import as_environment
 from ccs.flows.node.identity import node_name
 
 TreeEntry = tuple[str, str]
@@ -69,6 +70,8 @@ class Repository:
     """The top of this working tree; None in a bare repository, and inside the metadata."""
     prefix: str
     """The directory as seen from the top; empty, or with a slash at its end."""
+    withheld: tuple[tuple[str, str], ...] = ()
+    """Settings by which git does not run what a task has set up."""
 
     @classmethod
     def at(cls, directory: Path, bare: bool = False) -> "Repository":
@@ -166,6 +169,8 @@ class Repository:
         """Run git, whatever comes of it; with `index` instead of the index of this working tree."""
         if index:
             options["env"] = {**(options.get("env") or {}), "GIT_INDEX_FILE": str(index)}
+        if self.withheld:
+            options["env"] = {**(options.get("env") or {}), **as_environment(self.withheld)}
         return run(self.place, *arguments, git_dir=None if self.top else self.common_dir, **options)
 
     def git(self, *arguments: str, index: Path | None = None, **options: Unpack[Options]) -> Answer:

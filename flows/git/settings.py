@@ -3,10 +3,12 @@
 The configuration of a real repository is its user's, but that of a folder below one may have been cloned, and a task
 may have written either. Filters are left alone: without those of git-lfs, `git status` takes every large file for
 changed, and a commit has the files themselves. Like the hooks of a commit they get the environment that
-`command.environment` makes, which holds no secret. There is no setting against drivers of merges and trailers:
-nothing here merges, or writes trailers. `uploadpack.packObjectsHook` is read from the user's own configuration only,
-and a value here would be run.
+`command.environment` makes, which holds no secret; those that a task has just set up do not run (`programs`).
+There is no setting against drivers of merges and trailers: nothing here merges, or writes trailers.
+`uploadpack.packObjectsHook` is read from the user's own configuration only, and a value here would be run.
 """
+
+from collections.abc import Sequence
 
 _PLAIN = (
     *("color.ui=false", "core.safecrlf=false", "advice.addEmbeddedRepo=false", "i18n.commitEncoding=UTF-8"),
@@ -32,6 +34,14 @@ what it lacks for a new worktree, too."""
 
 OFFLINE = {"GIT_ALLOW_PROTOCOL": "none"}
 """The same in the environment: git connects to nothing, so no remote helper and no program of a remote is run."""
+
+
+def as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Settings as variables, which take keys that `-c` cannot tell from their values (git 2.31)."""
+    found = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
 
 
 def options(*, hooks: bool) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from ccs.flows.git import locks
 from ccs.flows.git.command import LONG, CommandFailedError, GitError, shown
 from ccs.flows.git.index import scratch_index, write_index
+from ccs.flows.git.programs import distrusted, hooks_of, settings_of, withheld
 from ccs.flows.git.repository import Difference, Repository
 from ccs.flows.git.status import Status
 
@@ -40,6 +41,9 @@ class Snapshot:
     """The top of the working tree; empty when it is not known."""
     refs: tuple[str, ...] = ()
     """Branches and stashes, to tell what a task did to them; only of a snapshot that was taken before it."""
+    hooks: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    """What git would run at a commit, to tell what a task did to it; empty when that does not matter, or is unknown."""
 
     @property
     def repository(self) -> Repository:
@@ -58,17 +62,23 @@ class Snapshot:
                 f"{shown(self.directory)} was left as it is: its working tree was {shown(self.top)}, and now git takes "
                 f"{shown(found.top)} for it. Undo it with `git config --unset core.worktree` there"
             )
-        return found
+        return replace(found, withheld=withheld(found, self.settings)) if self.settings else found
+
+    @property
+    def distrusted(self) -> str:
+        """What has changed since, so that the hooks are not to run; empty when they may, and where there are none."""
+        return distrusted(self.repository, self.hooks, self.settings) if self.settings else ""
 
     @classmethod
-    def take(cls, directory: Path) -> "Snapshot":
-        """The state of the working tree a directory is in.
+    def take(cls, directory: Path, watched: bool = True) -> "Snapshot":
+        """The state of the working tree a directory is in; with `watched` also of the programs of its commits.
 
         Files with uncommitted changes are stored as objects that nothing refers to; the working tree, its index
         and its branches stay as they are. Raises GitError when a file cannot be read, or a lock was left behind.
         """
         repository = Repository.at(directory)
-        return replace(cls.of(repository), refs=branches_and_stashes(repository)[0])
+        now = replace(cls.of(repository), refs=branches_and_stashes(repository)[0])
+        return replace(now, hooks=hooks_of(repository), settings=settings_of(repository)) if watched else now
 
     @classmethod
     def of(cls, repository: Repository) -> "Snapshot":

@@ -42,6 +42,7 @@ class WorkingDirectory(SpecModel):
         default=False,
         description="Start although the directory has uncommitted changes; they are never part of a task's commit.",
     )
+    run_changed_hooks: bool = Field(default=False, description="Run git hooks although a task changed them.")
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:

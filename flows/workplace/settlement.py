@@ -117,6 +117,7 @@ def _committed(outcome: Outcome, whose: Sequence[Outcome], done: Committed, asid
         f"committed together with {beside}" if commits and outcome.ok and beside else "",
         f"not committed: {naming(left, 5)}" if left else "",
         done.problem,
+        done.left_out,
     )
     return replace(outcome.remarked(*remarks), aside=aside, commit=commits if outcome.ok else outcome.commit)
 

@@ -101,10 +101,13 @@ class Workplace:
                 self.log.warning("%s", done.sentence)
             self._is_left = False
         if not own:
-            return Group(self.job, self.run_id, Snapshot.take(self.directory), None, (), self.log)
+            return Group(self.job, self.run_id, self._snapshot(), None, (), self.log)
         file = journal_file(self.run_id)
-        kept = journal.resume(file) or journal.begin(file, Snapshot.take(self.directory), self.run_id, task.name)
+        kept = journal.resume(file) or journal.begin(file, self._snapshot(), self.run_id, task.name)
         return Group(self.job, self.run_id, kept.snapshot, kept, self._ended(kept.ended), self.log)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot.take(self.directory, watched=not self.job.working_directory.run_changed_hooks)
 
     def _ended(self, ids: Sequence[str]) -> list[Outcome]:
         """The tasks of an interrupted group that have ended: what becomes of their changes is yet to be decided."""

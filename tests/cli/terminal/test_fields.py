@@ -31,6 +31,7 @@ JOB_OPTIONS: dict[str, Any] = {
         "working_directory": {"worktree": {"enabled": True, "name": "w", "base_branch": "dev"}}
     },
     "--allow-dirty": {"working_directory": {"allow_dirty": True}},
+    "--run-changed-hooks": {"working_directory": {"run_changed_hooks": True}},
     "--no-require-git": {"working_directory": {"require_git": False}},
     "--trust-project": {"working_directory": {"trust_project": True}},
     "--commit-author A\u00a0B\u00a0<a@b.c>": {"commit_author": "A B <a@b.c>"},
@@ -126,7 +127,14 @@ def test_every_field_has_an_option_and_every_option_a_field() -> None:
         assert {option.path.split(".")[0] for option in options} == set(model.model_fields) - own
     tried = {word for line in (*JOB_OPTIONS, *TASK_OPTIONS) for word in line.split() if word.startswith("--")}
     every = {flag for o in (*job_options.FIELDS, *task_options.FIELDS) for flag in o.flags.replace(",", "/").split("/")}
-    opposite = {"--no-worktree", "--no-allow-dirty", "--require-git", "--no-trust-project", "--enabled"}
+    opposite = {
+        "--no-worktree",
+        "--no-allow-dirty",
+        "--no-run-changed-hooks",
+        "--require-git",
+        "--no-trust-project",
+        "--enabled",
+    }
     opposite |= {"--no-expect-changes", "--commit-on-success"}
     elsewhere = {"--profile", "--zai", "--bedrock", "--working-directory", "-C"}
     assert every - tried == opposite | elsewhere

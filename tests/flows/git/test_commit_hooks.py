@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,8 @@ import pytest
 from ccs.flows.git.command import GitError
 from ccs.flows.git.commit import Committed, commit
 from ccs.flows.git.message import Origin
-from ccs.flows.git.snapshot import Snapshot
-from tests.worlds.git import furnished, git, hook, status, write
+from ccs.flows.git.snapshot import Snapshot, changes
+from tests.worlds.git import commit_by_hand, furnished, git, hook, status, write
 
 ORIGIN = Origin(job="nightly", task="tidy up", run="0191-run", session="abc-session", result="# Tidied **all** files")
 
@@ -80,6 +82,7 @@ def test_a_hook_may_change_the_message_or_refuse_it(repo: Path) -> None:
     committed(repo, snapshot)
     assert git(repo, "log", "-1", "--format=%(trailers:key=Ticket,valueonly)").strip() == "7"
     hook(repo, "commit-msg", "echo bad message; exit 1")
+    snapshot = Snapshot.take(repo)
     write(repo, **{"a.txt": "three\n"})
     with pytest.raises(GitError, match="bad message"):
         committed(repo, snapshot)
@@ -154,11 +157,130 @@ def test_when_the_index_cannot_follow_a_commit_that_is_said_and_the_commit_stays
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(repo: Path) -> None:
-    snapshot = Snapshot.take(repo)
-    write(repo, **{"a.txt": "two\n"})
     git(repo, "config", "filter.broken.clean", "false")
     git(repo, "config", "filter.broken.required", "true")
+    snapshot = Snapshot.take(repo)
+    write(repo, **{"a.txt": "two\n"})
     write(repo, **{".gitattributes": "a.txt filter=broken\n"})
     with pytest.raises(GitError) as caught:
         committed(repo, snapshot)
     assert "\n" not in str(caught.value)
+
+
+PROOF = "echo hook >> ../proof"
+
+
+def _in_git(repo: Path) -> None:
+    hook(repo, "pre-commit", PROOF)
+
+
+def _as_a_link(repo: Path) -> None:
+    commit_by_hand(repo, **{"checks/lint.sh": "#!/bin/sh\n" + PROOF})
+    (repo / "checks/lint.sh").chmod(0o755)
+    commit_by_hand(repo)
+    (repo / ".git/hooks").mkdir(exist_ok=True)
+    (repo / ".git/hooks/pre-commit").symlink_to("../../checks/lint.sh")
+
+
+def _in_the_tree(repo: Path, folder: str = ".githooks", called: str = ".githooks/pre-commit") -> None:
+    git(repo, "config", "core.hooksPath", folder)
+    script = "#!/bin/sh\n" + (PROOF if called == f"{folder}/pre-commit" else f"sh {called}")
+    write(repo, **{called: "#!/bin/sh\n" + PROOF, f"{folder}/pre-commit": script})
+    (repo / folder / "pre-commit").chmod(0o755)
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "--no-verify", "-m", "hooks")
+
+
+def _of_husky(repo: Path) -> None:
+    write(repo, **{".husky/_/.gitignore": "*"})
+    _in_the_tree(repo, ".husky/_", ".husky/pre-commit")
+
+
+@pytest.mark.parametrize(
+    ("begin", "change", "named"),
+    [
+        (_in_git, lambda repo: hook(repo, "pre-commit", "echo evil >> ../proof"), ".git/hooks/pre-commit"),
+        (_in_git, lambda repo: hook(repo, "post-commit", "echo evil >> ../proof"), ".git/hooks/post-commit"),
+        (_in_git, lambda repo: (repo / ".git/hooks/pre-commit").unlink(), ".git/hooks/pre-commit"),
+        (_in_git, lambda repo: (repo / ".git/hooks/pre-commit").chmod(0o644), ".git/hooks/pre-commit"),
+        (_in_git, lambda repo: write(repo, **{".git/hooks/inner/x.sh": "x"}), ".git/hooks/inner/x.sh"),
+        (_as_a_link, lambda repo: write(repo, **{"checks/lint.sh": "echo evil >> ../proof"}), ".git/hooks/pre-commit"),
+        (_in_the_tree, lambda repo: write(repo, **{".githooks/pre-commit": "exit 1"}), ".githooks/pre-commit"),
+        (_in_the_tree, lambda repo: write(repo, **{".githooks/more": "x"}), ".githooks/more"),
+        (_of_husky, lambda repo: write(repo, **{".husky/pre-commit": "exit 1"}), ".husky/pre-commit"),
+        (_of_husky, lambda repo: write(repo, **{".husky/_/pre-commit": "exit 1"}), ".husky/_/pre-commit"),
+        (_in_git, lambda repo: git(repo, "config", "core.hooksPath", "dir"), ".git/hooks/pre-commit and dir/c.txt"),
+        (_in_git, lambda repo: git(repo, "config", "core.hooksPath", "/dev/null"), ".git/hooks/pre-commit"),
+        (_in_git, lambda repo: git(repo, "config", "lfs.customtransfer.x.path", "x"), "git's configuration"),
+        (_in_git, lambda repo: write(repo, **{".git/config.worktree": "", "more.conf": ""}), None),
+        (_in_git, lambda repo: git(repo, "config", "branch.main.remote", "origin"), None),
+    ],
+    ids=[
+        *(
+            "changed",
+            "added",
+            "deleted",
+            "not to be run",
+            "beside",
+            "behind a link",
+            "in the tree",
+            "beside in the tree",
+        ),
+        *("husky", "husky's own", "elsewhere", "nowhere", "configuration", "other files", "a branch"),
+    ],
+)
+def test_hooks_that_a_task_changed_do_not_run(
+    repo: Path, begin: Callable[[Path], None], change: Callable[[Path], object], named: str | None
+) -> None:
+    begin(repo)
+    watched, unwatched = Snapshot.take(repo), Snapshot.take(repo, watched=False)
+    write(repo, **{"a.txt": "two\n"})
+    change(repo)
+    (repo.parent / "proof").unlink(missing_ok=True)
+    assert (unwatched.distrusted, unwatched.repository.withheld) == ("", ())
+    done = committed(repo, Snapshot.from_json(asdict(watched)))
+    assert "a.txt" in done.files
+    if named is None:
+        assert (done.left_out, (repo.parent / "proof").read_text()) == ("", "hook\n")
+    else:
+        assert done.left_out.startswith(f"committed without hooks: {named} changed while the task worked, and ")
+        assert done.left_out in done.sentence
+        assert not (repo.parent / "proof").exists()
+
+
+def test_hooks_that_a_task_changed_run_when_that_is_asked_for(repo: Path) -> None:
+    snapshot = Snapshot.take(repo, watched=False)
+    write(repo, **{"a.txt": "two\n"})
+    hook(repo, "pre-commit", PROOF)
+    assert committed(repo, snapshot).left_out == ""
+    assert (repo.parent / "proof").read_text() == "hook\n"
+
+
+def test_without_hooks_nothing_is_said_of_them(repo: Path) -> None:
+    snapshot = Snapshot.take(repo)
+    write(repo, **{"a.txt": "two\n"})
+    git(repo, "config", "a.b", "c")
+    assert committed(repo, snapshot).left_out == ""
+
+
+@pytest.mark.parametrize("name", ["x", "a=b"])
+def test_a_filter_that_a_task_set_up_does_not_run(repo: Path, name: str) -> None:
+    git(repo, "config", "filter.own.clean", "echo own >> ../own; cat")
+    snapshot = Snapshot.take(repo)
+    git(repo, "config", f"filter.{name}.clean", "echo evil >> ../proof; cat")
+    git(repo, "config", f"filter.{name}.required", "true")
+    write(repo, **{".gitattributes": f"a.txt filter={name}\nb.txt filter=own\n", "a.txt": "2\n", "b.txt": "2\n"})
+    assert changes(snapshot) == [".gitattributes", "a.txt", "b.txt"]
+    done = committed(repo, snapshot)
+    assert done.files == (".gitattributes", "a.txt", "b.txt")
+    assert done.left_out.startswith(f"committed without filter {name}: git's configuration changed")
+    assert not (repo.parent / "proof").exists()
+    assert "own" in (repo.parent / "own").read_text()
+
+
+def test_a_program_that_a_task_set_up_does_not_sign(repo: Path, tmp_path: Path) -> None:
+    snapshot = Snapshot.take(repo)
+    write(repo, **{"a.txt": "two\n"})
+    git(repo, "config", "commit.gpgSign", "true")
+    git(repo, "config", "gpg.program", f"{tmp_path}/none")
+    assert committed(repo, snapshot).left_out.startswith("committed without a signature: git's configuration changed")

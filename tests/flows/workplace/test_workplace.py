@@ -221,6 +221,21 @@ def test_what_a_hook_writes_at_every_commit_is_not_in_the_way(server: Server, pr
         assert row["aside"].startswith("set aside README as refs/ccs/aside/")
 
 
+def test_a_hook_that_a_task_wrote_runs_only_when_that_is_asked_for(
+    server: Server, profile: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "planted")
+    hook(repository, "pre-commit", "exit 1")
+    line = "echo {0} > a.txt; printf '#!/bin/sh\\nenv > seen; git add seen\\n#%s' {0} > .git/hooks/pre-commit"
+    (row,) = server.rows(run(profile, repository, does("a", line.format(1))))
+    assert (row["verdict"], (repository / "seen").exists()) == ("ok", False)
+    assert "; committed without hooks: .git/hooks/pre-commit changed while the task worked" in row["detail"]
+    place = {"path": str(repository), "run_changed_hooks": True}
+    (row,) = server.rows(run(profile, repository, does("a", line.format(2)), working_directory=place))
+    assert (row["verdict"], row["detail"]) == ("ok", "claude finished")
+    assert "PATH=" in git(repository, "show", "HEAD:seen") and "planted" not in git(repository, "show", "HEAD:seen")
+
+
 def test_what_could_not_be_set_aside_is_set_aside_by_the_next_run(
     server: Server, profile: str, repository: Path
 ) -> None:
