@@ -116,9 +116,15 @@ def _profiles(
 
 
 def _root(profiles: list[BlockDocument], jobs: list[Deployment], is_node: bool) -> Iterator[Finding]:
-    """As root, claude refuses the permissions that are the default, unless it is told that it is in a sandbox."""
+    """As root, the node hides nothing from claude, which refuses the permissions that are the default.
+
+    It takes them when it is told that it is in a sandbox.
+    """
     if os.geteuid() != 0:
         return
+    if is_node:
+        what = "as root, claude can read the memory and environment of the node, such as the login of the server"
+        yield warn("node-user", what, "run the node as a user of its own")
     sandboxes = {p["name"] for p in profiles if _is_sandbox(credentials.variables(p["data"]))}
     names = [f"{d['name']}/{t['name']}" for d in jobs for t in lookup.tasks_of(d) if _refused(d, t, sandboxes)]
     if names:

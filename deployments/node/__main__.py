@@ -3,6 +3,11 @@
 SIGTERM or SIGINT drains: no new runs, those in flight finish. A second one, or the end of the drain time, ends them.
 """
 
+from ccs.flows.node.processes import seclude
+
+if __name__ == "__main__":
+    seclude()  # before the imports, which take a second: its environment may hold the login of the server
+
 import argparse
 import asyncio
 import contextlib

@@ -1,6 +1,7 @@
 """The node's side of the zygote: starts it, orders runs from it, learns how they end."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shlex
@@ -11,8 +12,9 @@ from collections.abc import Mapping
 from typing import Protocol
 from uuid import UUID
 
+from ccs.blocks.sensitivity import is_sensitive
 from ccs.deployments.node.messages import Order, ZygoteReport
-from ccs.flows.node.processes import identity, is_alive
+from ccs.flows.node.processes import identity, is_alive, mark_words
 
 _ORPHAN_POLL = 0.2
 
@@ -99,20 +101,23 @@ class ZygoteHandle:
 
     async def _start(self) -> None:
         ours, its = socket.socketpair()
+        secrets = {name: value for name, value in self._environment.items() if is_sensitive(name, value)}
         try:
             self._process = await asyncio.create_subprocess_exec(
                 # -P: the folder the node was started in must not offer modules to runs
                 *(sys.executable, "-P", "-m", "ccs.deployments.node.zygote", str(its.fileno())),
+                *mark_words(self._environment),
                 pass_fds=(its.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE,
                 start_new_session=True,
-                env=self._environment,
+                env={name: value for name, value in self._environment.items() if name not in secrets},
             )
         except OSError as error:
             ours.close()
             raise ForkError(f"the zygote could not be started: {error}") from error
         finally:
             its.close()
+        await _give(self._process, json.dumps(secrets).encode())
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         greeting = await _report(reader)
         if greeting is None or "refused" in greeting:
@@ -176,6 +181,15 @@ def signal_group(pid: int, number: signal.Signals) -> bool:
     except PermissionError:
         return True
     return True
+
+
+async def _give(process: asyncio.subprocess.Process, data: bytes) -> None:
+    """Be the whole standard input of a process, which may have ended."""
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
 
 
 async def _report(reader: asyncio.StreamReader) -> ZygoteReport | None:

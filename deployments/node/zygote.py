@@ -23,7 +23,7 @@ from pathlib import Path
 
 from ccs.deployments.node import reaper
 from ccs.deployments.node.messages import Order, ZygoteReport
-from ccs.flows.node.processes import take_title
+from ccs.flows.node.processes import seclude, take_title
 from ccs.flows.processes import guard
 
 PRELOAD = (
@@ -243,7 +243,14 @@ def _renew_settings(before: dict[str, str]) -> None:
 
 
 def main() -> int:
-    """`python -m ccs.deployments.node.zygote FD`: serve the node at the other end of that socket."""
+    """`python -m ccs.deployments.node.zygote FD MARK...`: serve the node at the other end of that socket.
+
+    What of the environment is secret comes on standard input, as a JSON object: the system shows the environment in
+    which a process was started until it has secluded itself. The marks, NAME=VALUE, are for those who look for what a
+    node left: a secluded process shows its arguments alone.
+    """
+    seclude()
+    os.environ.update(json.load(sys.stdin))
     control = socket.socket(fileno=int(sys.argv[1]))
     take_title(reaper.ZYGOTE_TITLE)
     preload(PRELOAD)

@@ -1,5 +1,6 @@
 """Processes of this machine as its system shows them: when they began, their titles, and the marks they carry."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 from ccs.flows.node.identity import NODE_MARK, NODE_PROCESS_MARK, RUN_MARK
 
 _PROC = Path("/proc")
+_PR_SET_DUMPABLE, _PR_SET_NAME = 4, 15
 _MARKS = (RUN_MARK, NODE_MARK, NODE_PROCESS_MARK)
 
 
@@ -46,10 +48,28 @@ def title(pid: int) -> str:
 
 def take_title(text: str) -> None:
     """Give the current process a title for `ps`, and for those who look after processes; 15 characters count."""
-    try:
-        (_PROC / "self/comm").write_text(text)
-    except OSError:
-        return  # a title is a comfort; systems without it only lack the comfort
+    _prctl(_PR_SET_NAME, text.encode())  # a title is a comfort; systems without it only lack the comfort
+
+
+def seclude() -> bool:
+    """Close the environment and the memory of this process, and of those it forks, to the others of its user.
+
+    Another program that one of them becomes is open again. False where the system cannot do that.
+    """
+    return _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def mark_words(environment: Mapping[str, str]) -> list[str]:
+    """The marks of an environment as arguments of a command, where they are found when the process is secluded."""
+    return [f"{name}={environment[name]}" for name in _MARKS if name in environment]
+
+
+def _prctl(option: int, value: int | bytes) -> bool:
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
 
 
 def marked(name: str, value: str) -> set[int]:
@@ -82,8 +102,21 @@ def _pids() -> Iterator[int]:
 
 
 def _environment(pid: int) -> list[bytes]:
-    """The environment in which a process was started; nothing when it ended, or belongs to another user."""
+    """The environment in which a process was started; nothing when it ended, or belongs to another user.
+
+    Of a secluded process of this user, which shows no environment, its arguments: its marks are there.
+    """
+    process = _PROC / str(pid)
     try:
-        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        return (process / "environ").read_bytes().split(b"\0")
+    except PermissionError:
+        return _arguments(process)
+    except OSError:
+        return []
+
+
+def _arguments(process: Path) -> list[bytes]:
+    try:
+        return (process / "cmdline").read_bytes().split(b"\0") if process.stat().st_uid == os.geteuid() else []
     except OSError:
         return []

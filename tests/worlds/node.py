@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ccs.deployments.node.reaper import ZYGOTE_TITLE
 from ccs.flows.node.identity import NODE_PROCESS_MARK
+from ccs.flows.node.processes import all_marked, title
 from tests.worlds.processes import PATIENCE, kill, until
 from tests.worlds.server import clean_environment, client
 
@@ -59,6 +60,14 @@ def job(out: str, seconds: float = 0, waits: bool = False):
         raise Abort("it goes on in an hour")
 
 @flow
+def peek(out: str):
+    node = os.environ["CCS_NODE_PID"].partition(":")[0]
+    paths = [f"/proc/{pid}/{file}" for pid in (node, os.getppid(), os.getpid()) for file in ("environ", "maps")]
+    child = subprocess.run(["cat", *paths], capture_output=True, check=False)
+    seen = {"own": os.environ.get("PREFECT_API_AUTH_STRING"), "childs": child.stdout.decode(errors="replace")}
+    Path(out).write_text(json.dumps(seen))
+
+@flow
 def breed(out: str, seconds: float):
     plain = subprocess.Popen(["sleep", "600"])
     moved = subprocess.Popen(["sleep", "600"], start_new_session=True)
@@ -76,6 +85,7 @@ class Node:
         self.name = name
         self.log = world.folder / f"{name}-{uuid.uuid4().hex[:6]}.log"
         command = [sys.executable, "-m", "ccs.deployments.node", "--pool", world.pool, "--name", name, *options]
+        command = [*world.prefix, *command]
         if ignoring_interrupts:
             command = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
         with self.log.open("wb") as output:
@@ -96,13 +106,8 @@ class Node:
 
     def started(self) -> dict[int, str]:
         """The pids and titles of all that it has started: runs, theirs, and what they are forked from."""
-        mine = f"{NODE_PROCESS_MARK}={self.process.pid}:".encode()
-        found = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if mine in (folder / "environ").read_bytes():
-                    found[int(folder.name)] = (folder / "comm").read_text().strip()
-        return found
+        mine = f"{self.process.pid}:"
+        return {pid: title(pid) for pid, marks in all_marked() if marks.get(NODE_PROCESS_MARK, "").startswith(mine)}
 
     def zygote(self) -> int:
         """The pid of the process it forks runs from."""
@@ -129,6 +134,8 @@ class World:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.folder = folder
+        self.prefix: list[str] = []
+        """What stands before the command line of each node."""
         self.pool = f"pool-{uuid.uuid4().hex[:8]}"
         self.env = clean_environment(folder, url) | {"PYTHONPATH": str(folder / "modules")}
         self.api = client(url)

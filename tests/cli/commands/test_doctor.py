@@ -118,6 +118,17 @@ def test_root_is_warned_of_tasks_that_claude_would_refuse(ccs: Cli) -> None:
     assert "you are root" in checked(ccs)[1]["root"]["what"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="from another user, a node hides its login")
+def test_root_is_warned_that_claude_can_read_what_the_node_holds(ccs: Cli) -> None:
+    settings = Settings(ccs.env)
+    with contextlib.closing(Api(settings)) as api:
+        found = {f.id: f for f in check(api, settings, "ccs", is_node=True, logged_in=False)}
+        elsewhere = [f.id for f in check(api, settings, "ccs", is_node=False, logged_in=False)]
+    assert found["node-user"].level is Level.WARN
+    assert "run the node as a user of its own" in found["node-user"].do
+    assert "node-user" not in elsewhere
+
+
 def test_claude_is_found_where_a_node_would_find_it(program: str, tmp_path: Path) -> None:
     place = tmp_path / ".bun" / "bin"
     place.mkdir(parents=True)

@@ -96,6 +96,7 @@ def test_nothing_takes_code_or_settings_from_the_folder_that_ccs_is_called_in(
 
 
 @pytest.mark.node
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees the environment of a node")
 def test_a_home_that_is_relative_is_the_same_for_node_and_command_line(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server_url: str
 ) -> None:
