@@ -247,8 +247,11 @@ def _without_git(directory: Path) -> Path | None:
 
 
 def _is_git_dir(folder: Path) -> bool:
-    has_all = (folder / "objects").is_dir() and (folder / "refs").is_dir()
-    return os.path.lexists(folder / "HEAD") and (has_all or (folder / "commondir").is_file())
+    try:
+        has_all = (folder / "objects").is_dir() and (folder / "refs").is_dir()
+        return os.path.lexists(folder / "HEAD") and (has_all or (folder / "commondir").is_file())
+    except OSError:  # not for this user to see: git says so
+        return False
 
 
 def _has_no_files(where: str) -> GitError:

@@ -4,7 +4,8 @@ The configuration of a real repository is its user's, but that of a folder below
 may have written either. Filters are left alone: without those of git-lfs, `git status` takes every large file for
 changed, and a commit has the files themselves. Like the hooks of a commit they get the environment that
 `command.environment` makes, which holds no secret; those that a task has just set up do not run (`programs`).
-There is no setting against drivers of merges and trailers: nothing here merges, or writes trailers.
+There is no setting against drivers of merges and trailers: nothing here writes trailers, and nothing merges, but that
+`git rebase --abort` brings back what a task's rebase had stashed.
 `uploadpack.packObjectsHook` is read from the user's own configuration only, and a value here would be run.
 """
 
