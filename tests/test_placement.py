@@ -1,10 +1,13 @@
 """Every module is tested in the file of its name, or in one that is named here; tests are no less than source."""
 
+import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.test_walls import MODULES, ROOT, name_of
+from tests.test_walls import MODULES, NEVER_PREFECT, ROOT, name_of, within
 
 ELSEWHERE = {  # by the file of the tests, below tests/: the modules that are tested there, each in one place
     "blocks/test_redact.py": "blocks.spellings",
@@ -34,8 +37,6 @@ ELSEWHERE = {  # by the file of the tests, below tests/: the modules that are te
     "deployments/node/test_node.py": "deployments.node.__main__ deployments.node.wake",
     "deployments/node/test_worker.py": ("deployments.node.environment deployments.node.forks deployments.node.zygote"),
     "flows/budgets/test_budget.py": "flows.budgets.reservations",
-    "flows/claude/test_judgement.py": "flows.claude.ending",
-    "flows/claude/test_request.py": "flows.claude.report",
     "flows/claude/test_stream.py": "flows.claude.events flows.claude.narration",
     "flows/claude/test_stubs.py": "flows.claude.story flows.processes.pump",
     "flows/git/test_aside.py": "flows.git.busy flows.git.submodules",
@@ -50,11 +51,26 @@ ELSEWHERE = {  # by the file of the tests, below tests/: the modules that are te
     "flows/schedules/test_schedule.py": "flows.schedules.cron",
     "flows/server/test_variables.py": "flows.server.connection",
     "flows/spec/test_job.py": "flows.spec.parameters flows.spec.task flows.spec.verdict",
-    "flows/test_job.py": "flows.log flows.record.outcome flows.record.page flows.run.profile flows.run.task",
+    "flows/test_job.py": "flows.record.outcome flows.record.page flows.run.profile flows.run.task",
     "flows/workplace/test_workplace.py": "flows.workplace.opening",
 }
 PLACES = {module: test for test, modules in ELSEWHERE.items() for module in modules.split()}
-MODULE_NAMES = [name_of(path) for path in MODULES if path.stem != "__init__"]
+
+
+def does_something(path: Path) -> bool:
+    """Whether there is anything to test in a module: types, names and figures alone are none."""
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(ast.parse(path.read_text()))
+    )
+
+
+TESTABLE = [name_of(path) for path in MODULES if does_something(path)]
+
+
+WITH_PREFECT = {  # they look at what the server or Prefect itself makes of it
+    *("tests.cli.client.test_provision", "tests.cli.commands.test_cost", "tests.flows.server.test_variables"),
+    *("tests.flows.budgets.test_ledger", "tests.flows.budgets.test_offer"),
+}
 
 
 def own_place(module: str) -> str:
@@ -63,7 +79,7 @@ def own_place(module: str) -> str:
     return "/".join([*rooms, f"test_{name}.py"])
 
 
-@pytest.mark.parametrize("module", MODULE_NAMES)
+@pytest.mark.parametrize("module", TESTABLE)
 def test_a_module_is_tested_in_one_place(module: str) -> None:
     own = ROOT / "tests" / own_place(module)
     elsewhere = PLACES.get(module)
@@ -72,7 +88,7 @@ def test_a_module_is_tested_in_one_place(module: str) -> None:
 
 
 def test_the_table_names_what_there_is() -> None:
-    assert set(PLACES) <= set(MODULE_NAMES)
+    assert set(PLACES) <= set(TESTABLE)
     assert [test for test in ELSEWHERE if not (ROOT / "tests" / test).exists()] == []
 
 
@@ -81,3 +97,16 @@ def test_there_is_no_less_of_tests_than_of_source() -> None:
         return sum(len(path.read_text().splitlines()) for path in paths)
 
     assert lines(sorted((ROOT / "tests").rglob("*.py"))) >= lines(MODULES)
+
+
+def test_what_never_loads_prefect_is_tested_without_it() -> None:
+    """A test of the command line begins at once, where loading Prefect takes seconds."""
+    found = {name_of(path): name_of(path).replace("test_", "") for path in (ROOT / "tests").rglob("test_*.py")}
+    light = [name for name, of in found.items() if any(within(of.removeprefix("tests."), w) for w in NEVER_PREFECT)]
+    names = sorted(set(light) - WITH_PREFECT)
+    code = (
+        f"import sys, importlib; [importlib.import_module(name) for name in {names}]; print('prefect' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert set(light) >= WITH_PREFECT
+    assert done.stdout.strip() == "False"

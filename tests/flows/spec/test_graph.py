@@ -11,10 +11,10 @@ from ccs.flows.spec.graph import cycle
         {},
         {"a": set()},
         {"b": {"a"}, "c": {"a", "b"}, "a": set()},
-        {"b": {"a"}, "c": {"a"}, "d": {"b", "c"}},  # a diamond
+        {"b": {"a"}, "c": {"a"}, "d": {"b", "c"}},
         {"b": {"somebody else"}},
     ],
-    ids=str,
+    ids=["nothing", "one", "a line", "a diamond", "another's"],
 )
 def test_an_order_has_no_cycle(before: dict[str, set[str]]) -> None:
     assert cycle(before) == []
