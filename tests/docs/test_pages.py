@@ -3,6 +3,8 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,9 +17,10 @@ pytestmark = [pytest.mark.server, pytest.mark.node, pytest.mark.claude]
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with FakeApi() as api:
-        machine = Machine(tmp_path_factory.mktemp("home"), api)
+def machine() -> Iterator[Machine]:
+    # In a folder whose path is short: a table on the terminal cuts a longer one, which then is not the page's ~/app.
+    with TemporaryDirectory(prefix="ccs-", dir="/tmp", ignore_cleanup_errors=True) as home, FakeApi() as api:
+        machine = Machine(Path(home), api)
         try:
             yield machine
         finally:
