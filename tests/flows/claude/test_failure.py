@@ -29,12 +29,13 @@ LINES = (
     {"type": "assistant", "error": "rate_limit", "is_api_error_message": True, "api_error_status": 429},
     {"type": "result", "subtype": "error_during_execution", "is_error": True, "api_error_status": 401},
 )
-HOSTILE = [*WORDS, "\n".join(json.dumps(line) for line in LINES)]
+HOSTILE = {"words": "\n".join(WORDS), "lines": "\n".join(json.dumps(line) for line in LINES)}
+"""All of a kind in one text: whichever were taken for a failure would show."""
 
 BROKEN = {"status": 500, "message": "You've hit your limit; rate_limit_error; authentication_error", "times": -1}
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_words_of_failure_are_words_wherever_they_stand(claude: Bench, text: str) -> None:
     """In the prompt, in what the model says and thinks, in files, in results and errors of tools."""
     (claude.cwd / "text").write_text(text)
@@ -50,11 +51,11 @@ def test_words_of_failure_are_words_wherever_they_stand(claude: Bench, text: str
     assert [event.is_error for event in claude.events if isinstance(event, ToolResult)] == [False, True, False]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_words_of_failure_change_no_real_failure(claude: Bench, text: str) -> None:
     report = claude.run("work " + marker({"text": text, "tool": "Bash", "input": {"command": "false"}}, BROKEN))
     assert (report.verdict.reason, report.verdict.is_transient) == (Reason.API_ERROR, True)
-    report = claude.run("work " + marker({"status": 400, "message": text[:60], "times": -1}))
+    report = claude.run("work " + marker({"status": 400, "message": text, "times": -1}))
     assert (report.verdict.reason, report.verdict.is_transient) == (Reason.API_ERROR, False)
     assert report.resets_at is None
 
