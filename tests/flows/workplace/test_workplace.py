@@ -255,7 +255,7 @@ def test_what_could_not_be_set_aside_is_set_aside_by_the_next_run(
     (repository / ".git" / "full").unlink()
     state = run(profile, repository, does("c", "echo c > c.txt"))
     assert state.is_completed(), state.message
-    assert "set aside README and a.txt as refs/ccs/aside/" in server.logs(state, until="set aside")
+    assert "set aside 2 files as refs/ccs/aside/" in server.logs(state, until="set aside")
     assert git(repository, "show", "--name-only", "--format=", "HEAD") == "c.txt"
     assert status(repository) == ""
 
