@@ -27,7 +27,7 @@ FLOW = f"""
 
 from datetime import UTC, datetime, timedelta
 from prefect.runtime import flow_run
-from ccs.flows.suspension import suspend
+from ccs.flows.run.suspension import suspend
 
 @flow
 def pause(out: str, seconds: float):
