@@ -43,6 +43,6 @@ def fix_prompt(command: str, result: CommandResult) -> str:
 
 def _exists(pattern: str, directory: Path) -> bool:
     try:
-        return (directory / pattern).exists() or any(directory.glob(pattern))
+        return (directory / pattern).exists() or any(found.exists() for found in directory.glob(pattern))
     except (OSError, ValueError, NotImplementedError, RecursionError):  # what pathlib says to a pattern it cannot take
         return False
