@@ -45,7 +45,6 @@ ELSEWHERE = {  # by the file of the tests, below tests/: the modules that are te
     "flows/git/test_programs.py": "flows.git.settings",
     "flows/git/test_snapshot.py": "flows.git.index flows.git.repository",
     "cli/commands/test_worktrees.py": "flows.git.pruning",
-    "flows/processes/test_command.py": "flows.processes.shell",
     "flows/processes/test_survivors.py": "flows.processes.guard flows.processes.process",
     "flows/run/test_attempts.py": "flows.run.run",
     "flows/schedules/test_schedule.py": "flows.schedules.cron",
