@@ -74,7 +74,9 @@ def breed(out: str, seconds: float):
     stubborn = subprocess.Popen([sys.executable, "-c", STUBBORN], start_new_session=True, stdout=subprocess.PIPE)
     stubborn.stdout.read(1)
     Path(out).write_text(json.dumps([os.getpid(), plain.pid, moved.pid, stubborn.pid]))
-    time.sleep(seconds)
+    end = time.time() + seconds
+    while time.time() < end and not Path(out + ".end").exists():
+        time.sleep(0.1)
 """
 
 

@@ -53,12 +53,13 @@ def test_a_runs_children_see_no_login_of_the_node(world: World) -> None:
 
 def test_the_runs_of_a_killed_node_may_finish_beside_the_next_one(world: World) -> None:
     with world.node("killed") as node:
-        run = world.start("breed", out=str(world.folder / "spared"), seconds=30)
+        run = world.start("breed", out=str(world.folder / "spared"), seconds=600)
         pids = world.family("spared")
         node.process.kill()
         node.process.wait()
     with world.node("killed"):
         assert living(pids) == pids
+        (world.folder / "spared.end").touch()
         assert world.ends(run) == "COMPLETED"
         until(lambda: not living(pids), "nothing is left")
 
