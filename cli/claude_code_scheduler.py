@@ -186,6 +186,15 @@ def translate(argv: Sequence[str]) -> Translation:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run an old command line; the exit code of ccs, or 1 for what has no counterpart."""
+    from ccs.cli.terminal.output import let_go
+
+    try:
+        return _run(argv)
+    finally:
+        let_go()
+
+
+def _run(argv: Sequence[str] | None) -> int:
     from ccs.cli import main
     from ccs.cli.terminal.output import ReaderGoneError, say, write
 

@@ -11,7 +11,7 @@ from ccs.cli import exit_codes
 from ccs.cli.app import FRAME, Lazy, Session
 from ccs.cli.errors import CcsError, RequestError, ServerError, UnreachableError
 from ccs.cli.exit_codes import ExitCode
-from ccs.cli.terminal.output import ReaderGoneError, Talk, say, write
+from ccs.cli.terminal.output import ReaderGoneError, Talk, let_go, say, write
 from ccs.flows.node.files import UnknownUserError
 
 COMPLETE = "_CCS_COMPLETE"
@@ -76,14 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        code = _run(sys.argv[1:] if argv is None else list(argv))
-        sys.stdout.flush()
+        return _run(sys.argv[1:] if argv is None else list(argv))
     except (ReaderGoneError, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
         return ExitCode.OK
     finally:
         Session.close()
-    return code
+        let_go()
 
 
 def _have_streams() -> None:
@@ -113,6 +111,7 @@ def _outcome(argv: list[str]) -> int:
         if odd := next((word for word in argv if _is_garbled(word)), None):
             raise RequestError(f"{odd[:60]!r} is not text in the encoding of this machine", "write it in UTF-8")
         result = command.main(args=argv, prog_name="ccs", standalone_mode=False)
+        sys.stdout.flush()
     except (ReaderGoneError, BrokenPipeError):
         raise
     except SystemExit:  # how typer ends when nobody reads the help any more

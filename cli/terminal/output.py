@@ -78,6 +78,15 @@ def write(text: str) -> None:
         raise ReaderGoneError from error
 
 
+def let_go() -> None:
+    """Write what is left, or drop it where nobody takes it: the interpreter would try again at its end, and fail."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def is_terminal(stream: TextIO) -> bool:
     """Whether a person looks at the stream."""
     return stream.isatty()

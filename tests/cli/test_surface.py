@@ -94,7 +94,7 @@ def test_streams_that_are_closed_or_full_give_no_traceback(server_url: str, line
     ccs("jobs", "create", "--name", "streams")
     child = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line.format(CCS, "streams")],
-        env={**os.environ, **ccs.env},
+        env={**os.environ, **ccs.env, "PYTHONUNBUFFERED": ""},  # else nothing is left to be written at the end
         capture_output=True,
         text=True,
         timeout=120,

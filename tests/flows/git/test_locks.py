@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ccs.flows.git import locks
+from tests.worlds.processes import until
 
 
 @pytest.fixture
@@ -90,5 +91,5 @@ def test_a_git_that_runs_in_a_directory_is_found_there_and_below(tmp_path: Path)
     with subprocess.Popen(
         ["git", "hash-object", "--stdin"], cwd=tmp_path / "below", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as child:
-        assert locks.git_in(tmp_path) == f"process {child.pid}"
+        until(lambda: locks.git_in(tmp_path) == f"process {child.pid}", "git has its name")  # at the end of its exec
         assert locks.git_in(tmp_path / "elsewhere") == ""
